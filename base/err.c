@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the wording machinery of errors: formatting, context, statuses. Does
+ * not print. */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A terminal must not obey bytes that came out of an image. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->message, sizeof err->message, format, args);
+	va_end(args);
+	err->kind = kind;
+	err->signal = 0;
+	make_printable(err->message);
+	return -1;
+}
+
+int err_sys(struct err *err, enum err_kind kind, const char *format, ...)
+{
+	int number = errno;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->message, sizeof err->message, format, args);
+	va_end(args);
+	size_t used = strlen(err->message);
+	snprintf(err->message + used, sizeof err->message - used, ": %s",
+		 strerror(number));
+	err->kind = kind;
+	err->signal = 0;
+	make_printable(err->message);
+	return -1;
+}
+
+int err_in(struct err *err, const char *format, ...)
+{
+	char inner[ERR_MESSAGE_LEN];
+	va_list args;
+
+	memcpy(inner, err->message, sizeof inner);
+	va_start(args, format);
+	vsnprintf(err->message, sizeof err->message, format, args);
+	va_end(args);
+	size_t used = strlen(err->message);
+	snprintf(err->message + used, sizeof err->message - used, ": %s",
+		 inner);
+	make_printable(err->message);
+	return -1;
+}
+
+enum err_kind err_kind_of_errno(int number, enum err_kind otherwise)
+{
+	return number == EACCES || number == EPERM ? ERR_REFUSED : otherwise;
+}
+
+int err_status(enum err_kind kind)
+{
+	static const int statuses[ERR_KINDS] = {
+#define ERR(name, status, meaning) [ERR_##name] = status,
+#include "base/err.def"
+#undef ERR
+	};
+
+	return kind < ERR_KINDS ? statuses[kind] : statuses[ERR_BUG];
+}

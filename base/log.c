@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the formatting of remarks. Does not print them. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void log_emit(struct log *log, enum log_level level,
+		     const char *format, va_list args)
+{
+	char line[1024];
+
+	if (!log)
+		return;
+	vsnprintf(line, sizeof line, format, args);
+	/* A terminal must not obey bytes that came out of an image. */
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	log->emit(log, level, line);
+}
+
+void log_note(struct log *log, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_emit(log, LOG_NOTE, format, args);
+	va_end(args);
+}
+
+void log_detail(struct log *log, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_emit(log, LOG_DETAIL, format, args);
+	va_end(args);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The generic adaptors between a codec's stream face and source and sink:
+ * one loop for decoding, one for parallel encoding, for every codec. */
+#ifndef FORMATS_CODECS_WRAP_H
+#define FORMATS_CODECS_WRAP_H
+
+#include "formats/codecs/codec.h"
+#include "io/sink.h"
+#include "io/source.h"
+
+/* A stream of the decoded bytes of `inner` (borrowed; it must outlive the
+ * result; read from its start). All members are decoded; source_finish
+ * verifies the end and that only allowed padding follows. ERR_UNSUPPORTED
+ * when the codec is switched off. */
+struct source *wrap_decode(enum codec_id id, struct source *inner,
+			   unsigned threads, uint64_t memory,
+			   struct err *err);
+
+/* Random access into `inner` (borrowed, seekable) by the codec's index;
+ * ERR_UNSUPPORTED when there is none that is of use. */
+struct source *wrap_random(enum codec_id id, struct source *inner,
+			   struct err *err);
+
+/* The decoded size as the format itself states it cheaply (xz index, zstd
+ * frame header; not gzip: its field is 32 bits wide), for planning; true if
+ * known. `inner` is seekable and not consumed. */
+bool wrap_size_hint(enum codec_id id, struct source *inner, uint64_t *size,
+		    bool *random);
+
+/* An append-only sink that compresses into `inner` (taken). Blocks are
+ * encoded by `threads` threads of its own, written in order; `level` 0 is
+ * the default. Bytes never depend on `threads`. */
+struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
+			 unsigned threads, struct err *err);
+
+#endif

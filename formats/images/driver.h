@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * driver: one image format. A driver is one file or folder in this place and
+ * one row in registry.c; no driver includes another. Faces it lacks are NULL,
+ * and mean just that.
+ */
+#ifndef FORMATS_IMAGES_DRIVER_H
+#define FORMATS_IMAGES_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "formats/disk.h"
+#include "formats/survey.h"
+#include "formats/walk.h"
+#include "formats/writer.h"
+
+/* Files that an image names. `open` asks the conductor, who decides by
+ * policy; NULL and ERR_REFUSED when it is not allowed. `format` is what the
+ * image says the file is (may be NULL: probe it). Drivers hand the name over
+ * as it stands in the image. */
+struct references {
+	/* A disk opened on the named file, to any depth; *source is the file
+	 * under it. Both are the caller's to close, disk first. */
+	struct disk *(*open_disk)(struct references *references,
+				  const char *name, const char *format,
+				  struct source **source, struct err *err);
+	/* The named file's bytes, for external data. */
+	struct source *(*open_source)(struct references *references,
+				      const char *name, struct err *err);
+};
+
+struct open_options {
+	struct references *references; /* NULL: any reference is refused */
+	const char *snapshot;	       /* name or id; NULL: the active state */
+	struct log *log;
+	uint64_t memory; /* for caches, bytes; 0: a small default */
+	/* Open although the backing file or data file cannot be reached: for
+	 * info and check; such a disk must not be read. */
+	bool metadata_only;
+};
+
+/* One key of -o; the same row is parser, help and default. */
+struct driver_option {
+	const char *name;
+	const char *values; /* "512..2M", "on|off", "0.10|1.1", "NAME" */
+	const char *initial; /* the default, as text; NULL: none */
+	const char *help;
+};
+
+#define CREATE_OPTIONS_MAX 16
+
+struct create_options {
+	/* key=value as given with -o, checked against the driver's rows. */
+	struct {
+		char name[32];
+		char value[512];
+	} option[CREATE_OPTIONS_MAX];
+	unsigned option_count;
+	/* -c and --compress: "" for none, else "zlib" or "zstd". */
+	char compress[8];
+	int compress_level; /* 0: default */
+	bool size_known;
+	uint64_t size;
+	uint32_t sector_size;
+	const struct survey *survey; /* or NULL */
+	/* For a format with a separate data file (qcow2 data_file): the sink
+	 * of it, borrowed; NULL when there is none. */
+	struct sink *data_sink;
+	struct log *log;
+};
+
+/* `value` of option `name`, or the row's default, or NULL. */
+const char *create_option(const struct create_options *options,
+			  const struct driver_option *rows, const char *name);
+/* The same as a size or a switch; ERR_USAGE names key, value and allowed. */
+int create_option_size(const struct create_options *options,
+		       const struct driver_option *rows, const char *name,
+		       uint64_t *out, struct err *err);
+int create_option_bool(const struct create_options *options,
+		       const struct driver_option *rows, const char *name,
+		       bool *out, struct err *err);
+
+/* What a check found. `emit` is called once a finding. */
+struct check_report {
+	void (*emit)(struct check_report *report, const char *line);
+	uint64_t corruptions, leaks;
+};
+void check_corruption(struct check_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void check_leak(struct check_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+struct driver {
+	const char *name;
+	const char *title;
+	const char *const *aliases;  /* NULL-terminated, or NULL */
+	const char *const *suffixes; /* ".qcow2"; NULL-terminated, or NULL */
+	bool sectors; /* the size is counted in sectors of 512 */
+
+	/* Reading. The source is borrowed and seekable. */
+	struct disk *(*open)(struct source *source,
+			     const struct open_options *options,
+			     struct err *err);
+	/* Reading in one pass. `spool_fd` is an empty unnamed file for what
+	 * cannot be placed yet, or -1 where the driver said it needs none
+	 * (walk_spools false). Borrowed both. */
+	struct walk *(*walk)(struct source *stream,
+			     const struct open_options *options, int spool_fd,
+			     struct err *err);
+	bool walk_spools;
+
+	/* Writing. */
+	struct writer *(*create)(struct sink *sink,
+				 const struct create_options *options,
+				 struct err *err);
+	const struct driver_option *options; /* ends with a NULL name */
+	/* Check the options without creating anything; ERR_USAGE. */
+	int (*check_options)(const struct create_options *options,
+			     struct err *err);
+	/* To an append-only sink: does create need a survey first? */
+	bool append_needs_survey;
+	const char *const *compressions; /* "zlib", "zstd"; NULL: none */
+	/* Bytes an uncompressed image of `size` with `data` allocated takes,
+	 * an upper bound; for planning and free space. */
+	uint64_t (*measure)(const struct create_options *options,
+			    uint64_t size, uint64_t data);
+
+	/* Consistency; changes nothing. NULL: the format has none. */
+	int (*check)(struct source *source,
+		     const struct open_options *options,
+		     struct check_report *report, struct err *err);
+};
+
+/* The registry: NULL-terminated. raw is the first. */
+extern const struct driver *const driver_table[];
+/* By name or alias, any case; NULL if there is none. */
+const struct driver *driver_by_name(const char *name);
+/* By file name suffix; NULL if there is none. */
+const struct driver *driver_by_suffix(const char *file);
+/* Each option known to the driver, then driver->check_options; ERR_USAGE. */
+int driver_check_options(const struct driver *driver,
+			 const struct create_options *options,
+			 struct err *err);
+
+#endif

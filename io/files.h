@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Sources and sinks over descriptors and memory: regular files, block
+ * devices, pipes, byte arrays. Which one a descriptor becomes is decided by
+ * what it is (fstat), once, here. */
+#ifndef IO_FILES_H
+#define IO_FILES_H
+
+#include "io/sink.h"
+#include "io/source.h"
+
+/* A source over `fd` (taken: closed with the source, also on failure). A
+ * regular file or block device is seekable, with its real size and with
+ * holes by SEEK_DATA/SEEK_HOLE; anything else is a stream. A directory or a
+ * terminal is refused (ERR_NO_INPUT). source_finish fails with ERR_TEMPORARY
+ * when a regular file's size or mtime changed since it was opened. */
+struct source *files_source(int take_fd, struct err *err);
+
+/*
+ * A stream out of any function that produces bytes in order: this is where
+ * replay (rewind) and the tail of 512 bytes are implemented, for pipes and
+ * for decoders. `pull` gives at least one byte or *got == 0 at the end.
+ * `finish` (optional) and `close` (optional) are called once.
+ */
+struct stream_ops {
+	int (*pull)(void *opaque, void *buf, size_t len, size_t *got,
+		    struct err *err);
+	int (*finish)(void *opaque, struct err *err);
+	void (*close)(void *opaque);
+};
+struct source *files_stream(const struct stream_ops *ops, void *opaque);
+
+/* Stop keeping bytes for source_rewind: call when probing is over. */
+void files_stream_forget(struct source *source);
+
+/* A seekable source over bytes of the caller's, which outlive it. */
+struct source *files_memory_source(const void *bytes, size_t len);
+
+/* A part of a seekable source, [offset, offset + length), as a source of its
+ * own; the inner one is borrowed. */
+struct source *files_window(struct source *inner, uint64_t offset,
+			    uint64_t length);
+
+/* A sink over `fd` (taken). A regular file opened for reading and writing or
+ * a block device is seekable; a pipe or terminal is append-only. */
+struct sink *files_sink(int take_fd, struct err *err);
+
+/* A seekable sink in memory, for tests and small images; its bytes. */
+struct sink *files_memory_sink(void);
+const unsigned char *files_memory_bytes(struct sink *sink, size_t *len);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The output transaction: a name shows either what was there before or the
+ * complete new image, never anything between.
+ *
+ *   output_open -> write through output_fd -> output_commit | output_discard
+ *
+ * A new file has no name (O_TMPFILE) until commit links it; with `force` over
+ * an existing one it is linked to the sibling `.NAME.imgconv-XXXXXX` and
+ * renamed. Where O_TMPFILE or /proc is missing the sibling exists from the
+ * start. Stray siblings of killed runs are removed by the next run for the
+ * same name (only when no living process holds their lock). Devices are
+ * opened exclusively and written in place; "-" is standard output. Symbolic
+ * links are followed. Used by the conductor alone.
+ */
+#ifndef IO_OUTPUT_H
+#define IO_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+
+enum output_kind { OUTPUT_FILE, OUTPUT_DEVICE, OUTPUT_STREAM };
+
+struct output_options {
+	bool force; /* an existing file may be replaced; its mode is kept */
+	bool sync;  /* fsync file and directory on commit */
+	/* In place: an existing file or device is opened read-write and
+	 * changed where it is (resize). Nothing to discard then. */
+	bool in_place;
+	const struct stat *input; /* the same file is refused; may be NULL */
+};
+
+struct output;
+
+/* Everything that can fail early does: exists (without force), is a
+ * directory, same as input, not writable directory: ERR_CREATE or
+ * ERR_REFUSED. */
+struct output *output_open(const char *path,
+			   const struct output_options *options,
+			   struct err *err);
+
+enum output_kind output_kind(const struct output *output);
+/* Borrowed, read-write (write-only for a stream). */
+int output_fd(const struct output *output);
+/* The directory the file will appear in, for temporary files; "." at least. */
+const char *output_dir(const struct output *output);
+
+/* Put an existing file in the output's place instead of the one written: the
+ * input that --consume moves. `path` is renamed on commit. */
+int output_adopt(struct output *output, const char *path, struct err *err);
+
+/* fsync the file (never retried), give it its name, fsync the directory. The
+ * output is still to be closed. A failure leaves the old state. */
+int output_commit(struct output *output, struct err *err);
+
+/* Close; without a successful commit nothing is left behind (removes only
+ * the inode it made). Accepts NULL, returns NULL. */
+struct output *output_close(struct output *output);
+
+/* Async-signal-safe: remove the sibling, if there is one. */
+void output_abandon(struct output *output);
+
+#endif

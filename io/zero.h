@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding zeros. */
+#ifndef IO_ZERO_H
+#define IO_ZERO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True when all `len` bytes are zero (true for none). Any alignment. */
+bool zero_is(const void *bytes, size_t len);
+
+/* The length of the run of equal kind (zero or not, as said in *is_zero) at
+ * the start of `bytes`, in whole granules; a shorter last granule counts. */
+size_t zero_run(const void *bytes, size_t len, size_t granule, bool *is_zero);
+
+#endif
