@@ -7,35 +7,40 @@
 #include "planner/state.h"
 
 enum {
-	/* The image. */
-	TAG_COMPRESSION, /* stack of codec tags: "xz.gz" */
+	/* The image, as people see it. */
+	TAG_COMPRESSION, /* stack of codec tags, outermost first: "xz.gz" */
 	TAG_ARCHIVE,	 /* "", or the archive's name */
-	TAG_FORMAT,	 /* driver's or probe's name */
-	TAG_SIZE,	 /* virtual, bytes, or "unknown", or "+N" */
 	TAG_TEMPLATE,	 /* "yes": the user's input, not ours to change */
+	TAG_FORMAT,	 /* the driver's or the probe's name */
+	TAG_SIZE,	 /* virtual, bytes; "unknown"; as a goal also "+N" */
 	TAG_INNER,	 /* compression of clusters: "", "zlib", "zstd" */
-	TAG_LAYOUT,	 /* "original", or "fresh": written by us anew */
-	TAG_SNAPSHOTS,	 /* "", "kept" in the file; a chosen one: "chosen" */
-	TAG_BACKING,	 /* "", "yes": needs another file to be read */
-	TAG_ENCRYPTION,	 /* "", "yes" */
-	TAG_GPT,	 /* "none", "at-end", "stale", "unknown" */
+	TAG_LAYOUT,	 /* "original", or "fresh": written anew by us */
+	TAG_SNAPSHOTS,	 /* "", "kept" (in the file), "chosen" (one of them) */
+	TAG_BACKING,	 /* "yes": needs another file to be read */
+	TAG_ENCRYPTION,	 /* "yes" */
+	TAG_GPT,	 /* "none", "at-end", "stale", "moved" (by us) */
+	TAG_DIGEST,	 /* "yes": every guest byte passed the pump in order */
 	/* Where it is and how it can be read. */
-	TAG_PLACE,   /* "input", "flow", "temp", "output" */
-	TAG_ACCESS,  /* "random", "blocks", "stream" */
-	TAG_LEVEL,   /* "file": a file's bytes; "guest": being viewed */
-	TAG_CHECKED, /* "yes": bounds and references are known to be good */
-	TAG_DIGEST,  /* "yes": every guest byte passed the pump in order */
-	/* Circumstances, never changed by a transition. */
-	TAG_SINK,     /* "file", "device", "stream" */
-	TAG_NATIVE,   /* "disk", "walk", "disk+walk", "": the input's driver */
-	TAG_CLONE,    /* "yes": input and output share a reflink file system */
-	TAG_CONSUME,  /* "yes": the input may be moved */
-	TAG_RANDOM,   /* "yes": the outermost codec has an index */
-	TAG_REPLACE,  /* "yes": the output is the input, changed in place */
+	TAG_PLACE,   /* "input", "flow", "temp", "output" (being written, not
+			yet committed), "moved" (the input itself) */
+	TAG_ACCESS,  /* "random", "blocks" (a whole block at a time), "stream" */
+	TAG_LEVEL,   /* "file": bytes of a file; "guest": an edited view */
+	TAG_CHECKED, /* "yes": tables, length and references are known good */
+	TAG_LENGTH,  /* "known": the virtual size can be found before reading */
+	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done" */
+	/* Circumstances; `native` and `index` change with the format. */
+	TAG_NATIVE, /* what our driver for the format can do: "disk" (random),
+		       "ordered" (also in one pass, in order), "scattered"
+		       (also in one pass, in the order of the file), "" */
+	TAG_INDEX,  /* "yes": the outermost codec can be read by blocks */
+	TAG_SINK,   /* "file", "device", "stream" */
+	TAG_CLONE,  /* "yes": input and output share a reflink file system */
+	TAG_SAME_FS, /* "yes": a rename can move the input to the output */
+	TAG_CONSUME, /* "yes": the input may be moved */
 	TAG_QEMU_IMG, /* "yes": installed */
-	TAG_QEMU_READS,	 /* "yes": qemu reads the input's format, and the
-			    worker found no reference in it */
-	TAG_QEMU_WRITES, /* "yes": the goal's format is written by qemu only */
+	TAG_QEMU_READS, /* "yes": qemu knows the input's format and nothing in
+			   it names another file */
+	TAG_WRITER, /* who writes the goal's format: "native", "qemu" */
 	TAG_COUNT
 };
 

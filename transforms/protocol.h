@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What conductor and worker say to each other, as bodies of io/channel.h
+ * messages. All plain data of fixed size: both ends are one program, forked.
+ * The conductor believes nothing in it that it has not checked: texts are cut
+ * at their field's end (protocol_terminate), numbers are only shown or used
+ * to plan.
+ *
+ *   conductor                              worker
+ *   INPUT (one a file) ----------------->
+ *   PROBE -----------------------------> reads through NEED / BYTES
+ *                        <-------------- IMAGE
+ *   RUN, with descriptors -------------> builds, pumps
+ *                        <-------------- REFER, NOTE, PROGRESS, STEP ...
+ *                        <-------------- DONE
+ *
+ * INFO, MAP, CHECK and COMPARE are asked for in the place of RUN.
+ */
+#ifndef TRANSFORMS_PROTOCOL_H
+#define TRANSFORMS_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/facts.h"
+#include "base/limits.h"
+#include "formats/images/driver.h"
+#include "formats/probe.h"
+#include "io/digest.h"
+#include "planner/plan.h"
+#include "planner/state.h"
+
+enum protocol_type {
+	/* Conductor to worker. */
+	PROTOCOL_INPUT = 1, /* struct protocol_input */
+	PROTOCOL_PROBE,	    /* the first INPUT; answer IMAGE or DONE */
+	PROTOCOL_BYTES,	    /* answer to NEED: fewer than asked at the end */
+	PROTOCOL_FD,	    /* uint32_t enum protocol_fd, with a descriptor */
+	PROTOCOL_FILE,	    /* answer to REFER: with a descriptor */
+	PROTOCOL_NO_FILE,   /* answer to REFER: struct err */
+	PROTOCOL_RUN,	    /* struct job */
+	PROTOCOL_INFO,	    /* answers FACTS, then DONE */
+	PROTOCOL_MAP,	    /* answers EXTENTS ..., then DONE */
+	PROTOCOL_CHECK,	    /* answers FINDING ..., then DONE */
+	PROTOCOL_COMPARE,   /* with a second INPUT; then DONE */
+	/* Worker to conductor. */
+	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
+	PROTOCOL_IMAGE,	   /* struct image */
+	PROTOCOL_REFER,	   /* struct protocol_name: a file the image names */
+	PROTOCOL_NOTE,	   /* struct protocol_note */
+	PROTOCOL_PROGRESS, /* struct protocol_progress */
+	PROTOCOL_STEP,	   /* struct protocol_name: a step is being done */
+	PROTOCOL_FACTS,	   /* struct facts */
+	PROTOCOL_EXTENTS,  /* struct protocol_extent [] */
+	PROTOCOL_FINDING,  /* struct protocol_name: one finding of a check */
+	PROTOCOL_DONE	   /* struct protocol_done */
+};
+
+/* What the input descriptor is, as the conductor found by fstat. */
+struct protocol_input {
+	bool seekable;
+	uint64_t size;	  /* if seekable */
+	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
+	char snapshot[256]; /* or "" */
+	bool references;  /* --allow-references: it makes sense to ask */
+	bool fix_gpt;	  /* look for a partition table */
+	uint32_t threads;
+	uint64_t memory;
+};
+
+struct protocol_need {
+	uint64_t offset;
+	uint64_t len;
+};
+
+enum protocol_fd {
+	PROTOCOL_FD_INPUT,
+	PROTOCOL_FD_SECOND, /* compare's other image */
+	PROTOCOL_FD_OUTPUT,
+	PROTOCOL_FD_DATA, /* a qcow2's external data file, being written */
+	PROTOCOL_FD_SPOOL,
+	PROTOCOL_FDS
+};
+
+struct protocol_name {
+	char text[LIMIT_NAME_LEN];
+};
+
+struct protocol_note {
+	uint32_t level; /* enum log_level */
+	char text[1024];
+};
+
+struct protocol_progress {
+	uint64_t done, total; /* guest bytes; total 0: unknown */
+};
+
+struct protocol_extent {
+	uint64_t offset, length;
+	uint32_t kind, encoding;
+	bool placed;
+	char file[64];		/* "" for the image itself */
+	uint64_t place, stored; /* if placed */
+};
+
+/* What the probe found: the tags' raw material. */
+struct image_layer {
+	char codec[8]; /* tag */
+	bool size_known; /* of the decoded bytes */
+	uint64_t size;
+	bool index; /* random access by blocks is possible */
+};
+
+struct image {
+	uint32_t layers;
+	struct image_layer layer[LIMIT_COMPRESSIONS];
+	struct probe_report report; /* of what is inside all layers */
+	uint64_t file_size;	    /* of the input; 0 for a pipe */
+	bool file_size_known;
+	uint64_t stored_size; /* bytes inside all layers */
+	bool stored_known;
+	char format[24];      /* driver's name, or the probe's */
+	bool native;	      /* a driver of ours reads it */
+	bool ordered, scattered; /* ... also in one pass */
+	bool spools;	      /* ... with a spool for what comes too early */
+	bool size_known;
+	uint64_t size;	      /* virtual */
+	uint64_t allocated;   /* bytes that hold data, as far as is known */
+	uint32_t sector_size;
+	char inner[8];	      /* cluster compression in use */
+	uint32_t snapshots;
+	bool backing, data_file, encrypted;
+	bool references_clear; /* nothing in it names another file */
+	char gpt[12];	       /* "none", "at-end", "stale" */
+	double redecode;       /* how often each block of a compressed layer
+				  would be decoded by random access; 1 best */
+	uint64_t used_end;     /* where partitions or file system end; 0 */
+	char used_by[32];
+	bool partial;	       /* seen through a stream: the first bytes only */
+};
+
+/* A run of pipeline steps: from one descriptor to another. */
+#define JOB_STEPS PLAN_STEPS
+struct job {
+	uint32_t count;
+	uint32_t step[JOB_STEPS]; /* indices into the catalogue */
+	struct state start;
+	struct goal goal;
+	/* What the descriptor holds: the user's input as probed, or a file
+	 * that an earlier step made. */
+	bool made;
+	char format[24];     /* if made */
+	bool output_fresh;   /* reads as zero where nothing was written */
+	bool output_append;  /* a pipe */
+	bool head_last;	     /* a device: never valid until complete */
+	bool clone;	     /* share extents where possible */
+	bool allow_cut;	     /* --shrink */
+	bool no_pad;	     /* --no-pad */
+	bool digest, verify;
+	uint32_t threads;
+	uint64_t memory;
+	int32_t wrap_level;
+	struct create_options create; /* pointers in it are not valid */
+	bool has_data_file;
+	bool in_place; /* the output is the input */
+};
+
+struct protocol_done {
+	struct err err;	 /* kind ERR_NONE: well done */
+	bool has_digest;
+	unsigned char digest[DIGEST_LEN];
+	uint64_t size;	 /* virtual size written or seen */
+	uint64_t spooled; /* bytes kept aside by a walk */
+	/* check */
+	uint64_t corruptions, leaks;
+	bool has_check;
+	/* compare */
+	bool differs;
+	uint64_t difference; /* offset of the first one */
+	uint64_t size_a, size_b;
+};
+
+#endif
