@@ -40,6 +40,7 @@ enum need_op {
 	NEED_NOT,	  /* none of `value` */
 	NEED_FILLED,	  /* anything but "" */
 	NEED_GOAL_OTHER,  /* the goal names a value, and it is not this one */
+	NEED_GOAL_SAME,	  /* the goal is content with this one, or silent */
 	NEED_GOAL_IS,	  /* the goal names one of `value` for the group */
 	NEED_GOAL_NAMES,  /* the goal names a value for the group */
 	NEED_TOP,	  /* a stack whose outermost is one of `value` */
