@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The conductor: opens files, forks the worker, answers its questions by
+ * policy, runs external tools between workers. It never looks at image bytes.
+ */
+#ifndef CMD_CONDUCTOR_H
+#define CMD_CONDUCTOR_H
+
+#include <sys/stat.h>
+
+#include "cmd/settings.h"
+#include "cmd/ui.h"
+#include "transforms/protocol.h"
+
+struct conductor;
+
+/* Open `path` ("-" is stdin) and fork a worker that can be asked about it. */
+struct conductor *conductor_open(const char *path,
+				 const struct settings *settings,
+				 struct ui *ui, struct err *err);
+
+/* compare: the other image. Before conductor_inspect. */
+int conductor_second(struct conductor *conductor, const char *path,
+		     struct err *err);
+
+/* What is it? Fails as a conversion would when it cannot be said. */
+int conductor_probe(struct conductor *conductor, struct image *out,
+		    struct err *err);
+
+/* The input as it was opened, for the same-file test. */
+const struct stat *conductor_input(const struct conductor *conductor);
+
+/* Where the answers of an inspection go; each may be NULL. */
+struct conductor_answers {
+	void (*facts)(void *opaque, const struct facts *facts);
+	void (*extents)(void *opaque, const struct protocol_extent *list,
+			unsigned count);
+	void (*finding)(void *opaque, const char *text);
+	void *opaque;
+};
+
+/* PROTOCOL_INFO, _MAP, _CHECK or _COMPARE, after conductor_probe (for
+ * COMPARE without it). An error of the worker's is returned as ours. */
+int conductor_inspect(struct conductor *conductor, enum protocol_type what,
+		      const struct conductor_answers *answers,
+		      struct protocol_done *done, struct err *err);
+
+/* Run a job: `fds` by enum protocol_fd, -1 for none (all stay the caller's;
+ * PROTOCOL_FD_INPUT -1: the input this conductor was opened on). */
+int conductor_run(struct conductor *conductor, const struct job *job,
+		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
+		  struct err *err);
+
+/* A worker that has only what conductor_run hands it: for the steps after
+ * the first run. */
+struct conductor *conductor_open_bare(const struct settings *settings,
+				      struct ui *ui, struct err *err);
+
+/* Ends the worker if it still runs. Accepts NULL, returns NULL. */
+struct conductor *conductor_close(struct conductor *conductor);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From what the user asked and what the probe found to a planning problem:
+ * start tags, goal tags, numbers for pricing. Decides nothing about routes.
+ */
+#ifndef CMD_PLANNING_H
+#define CMD_PLANNING_H
+
+#include "cmd/settings.h"
+#include "io/output.h"
+#include "planner/plan.h"
+#include "transforms/costs.h"
+#include "transforms/protocol.h"
+
+/* What OUTPUT's name and the options say is wanted. */
+struct target {
+	const char *format;	    /* "qcow2"; a driver's name, or qemu's */
+	const struct driver *driver; /* NULL: written by qemu-img */
+	unsigned wrap_count;
+	int wrap[LIMIT_COMPRESSIONS]; /* enum codec_id, innermost first */
+	struct create_options create; /* compress resolved, checked */
+};
+
+/* -O, or the name's suffixes: "x.qcow2.xz". ERR_USAGE says what to give. */
+int planning_target(const struct settings *settings, const char *output,
+		    struct target *out, struct err *err);
+
+struct planning {
+	struct target target;
+	struct price_list price_list; /* the problem's pricing context */
+	struct problem problem;
+	uint64_t size; /* final virtual size where it is known, else 0 */
+	bool size_known;
+};
+
+/* `output` may be NULL (plan without opening it): then `out_path` is only
+ * looked at with stat. `in_place` is imgconv resize. */
+int planning_make(struct planning *planning, const struct settings *settings,
+		  const struct image *image, const struct stat *input,
+		  const char *out_path, bool in_place, struct err *err);
+
+/* The plan to run: the cheapest, or what --plan names. */
+int planning_choose(const struct planning *planning,
+		    const struct settings *settings, struct plan *out,
+		    struct err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Predicted costs: one table of coefficients, and the sizes they are
+ * multiplied with. Numbers are functions of the state. No measuring at run
+ * time: the same input, machine description and goal give the same plan.
+ */
+#ifndef TRANSFORMS_COSTS_H
+#define TRANSFORMS_COSTS_H
+
+#include <stdint.h>
+
+#include "planner/transition.h"
+#include "transforms/protocol.h"
+
+/* Nanoseconds a byte unless the name says otherwise; of the bytes that come
+ * out of a decoder or go into an encoder. */
+struct coefficients {
+	double decode[CODEC_COUNT];
+	double encode[CODEC_COUNT];
+	double cluster_decode, cluster_deflate, cluster_zstd;
+	double scan, digest, copy; /* zero scan; SHA-256; memory to memory */
+	double read, write;	   /* of a device, page cache included */
+	double clone_us;	   /* one reflink of a whole file */
+	double metadata_us;	   /* opening an image, walking its tables */
+	double process_us;	   /* starting an external tool */
+	double sync_us;
+	double qemu; /* qemu-img convert, on top of reading and writing */
+};
+
+extern const struct coefficients costs_default;
+
+/* Devices of struct cost. Files on one file system share a device. */
+enum { DEVICE_INPUT, DEVICE_OUTPUT, DEVICE_TEMP };
+
+struct price_list {
+	const struct coefficients *coefficients;
+	struct image image;
+	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
+	unsigned threads;
+	uint64_t memory;
+	uint64_t goal_size; /* virtual, bytes; 0 unknown */
+};
+
+/* Bytes of the file as it is in `state`: compressed, container or raw. */
+double costs_stored(const struct price_list *list, const struct state *state);
+/* Guest bytes that hold data. */
+double costs_allocated(const struct price_list *list);
+/* Guest bytes altogether; an estimate where unknown. */
+double costs_virtual(const struct price_list *list);
+
+/* Add the reading of what `before` says (from input, temp or nothing, if it
+ * comes out of the pipeline) and the storing of what flows out at the end. */
+void costs_read(const struct pricing *pricing, double bytes,
+		struct cost *out);
+void costs_write(const struct pricing *pricing, unsigned device, double bytes,
+		 struct cost *out);
+
+#endif
