@@ -98,7 +98,11 @@ struct writer {
 	size_t coded_room; /* bytes a unit needs for encoded granules */
 	bool any_order;	   /* place is the identity: units in any order */
 	bool head_last;	   /* the first unit may be placed after the last */
-	bool finished;	   /* the gateway's own */
+	/* The gateway's own: how far place, zero and reserve have come; where
+	 * they began, and how far they have come in front of that (units in
+	 * order, but for a first one that comes last). */
+	bool started, finished;
+	uint64_t position, head_end, head_position;
 };
 
 void writer_init(struct writer *writer, const struct writer_ops *ops,
@@ -106,7 +110,8 @@ void writer_init(struct writer *writer, const struct writer_ops *ops,
 
 /* The gateway. Calls of place, zero, reserve and finish are serialised by the
  * caller. A range that is not whole granules but for the disk's end is
- * ERR_BUG. */
+ * ERR_BUG. Guest ranges never mentioned stay unallocated (an overlay shows
+ * what is below there). */
 int writer_encode(struct writer *writer, void *context, struct unit *unit,
 		  struct err *err);
 int writer_place(struct writer *writer, struct unit *unit, struct err *err);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns qcow2's row of the registry. The faces are in files of their own. */
+#include "formats/images/qcow2/qcow2.h"
+
+extern const struct driver driver_qcow2;
+
+static const char *const qcow2_aliases[] = { "qcow3", NULL };
+static const char *const qcow2_suffixes[] = { ".qcow2", NULL };
+static const char *const qcow2_compressions[] = { "zlib", "zstd", NULL };
+
+const struct driver driver_qcow2 = {
+	.name = "qcow2",
+	.title = "QEMU copy-on-write, versions 2 and 3",
+	.aliases = qcow2_aliases,
+	.suffixes = qcow2_suffixes,
+	.sectors = true,
+	.open = qcow2_open,
+	.walk = qcow2_walk,
+	.walk_spools = true,
+	.create = qcow2_create,
+	.options = qcow2_options,
+	.check_options = qcow2_check_options,
+	.append_needs_survey = true,
+	.compressions = qcow2_compressions,
+	.measure = qcow2_measure,
+	.check = qcow2_check,
+};
