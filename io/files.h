@@ -41,8 +41,13 @@ struct source *files_window(struct source *inner, uint64_t offset,
 			    uint64_t length);
 
 /* A sink over `fd` (taken). A regular file opened for reading and writing or
- * a block device is seekable; a pipe or terminal is append-only. */
+ * a block device is seekable; anything else is append-only. An empty regular
+ * file is fresh. */
 struct sink *files_sink(int take_fd, struct err *err);
+
+/* The same, append-only whatever `fd` is: standard output, which may be a
+ * file that others write to as well. Writing starts where `fd` stands. */
+struct sink *files_stream_sink(int take_fd);
 
 /* A seekable sink in memory, for tests and small images; its bytes. */
 struct sink *files_memory_sink(void);

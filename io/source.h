@@ -61,7 +61,9 @@ struct source {
 	uint64_t fd_base;
 	/* The gateway's own, for streams: bytes handed out so far. */
 	uint64_t position;
-	unsigned char tail[SOURCE_TAIL_LEN]; /* the stream's last bytes */
+	/* The stream's last bytes, all of them as soon as size_known, which is
+	 * before the first of them is handed out; tail_len is 0 until then. */
+	unsigned char tail[SOURCE_TAIL_LEN];
 	size_t tail_len;
 };
 

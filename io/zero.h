@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Zeros to write from. */
+#define ZERO_BYTES_LEN ((size_t)65536)
+extern const unsigned char zero_bytes[ZERO_BYTES_LEN];
+
 /* True when all `len` bytes are zero (true for none). Any alignment. */
 bool zero_is(const void *bytes, size_t len);
 
