@@ -6,8 +6,8 @@
  *   block   buffer to buffer, for clusters and grains, with a context per
  *           thread
  *
- * A codec is one file in this folder and one row in codec.c. One file knows
- * one library. A codec switched off at build time keeps its row, so that it
+ * A codec is one file in this folder and one row in codec.c. One library is
+ * known to one file (liblzma to two, xz.c and xz_index.c). A codec switched off at build time keeps its row, so that it
  * is still recognised and can be named: its functions are NULL.
  */
 #ifndef FORMATS_CODECS_CODEC_H
@@ -44,6 +44,15 @@ struct codec_step {
 	bool end;
 };
 
+/* A file's blocks in order, from its index. The codec that made it embeds
+ * this as its first member. */
+struct codec_index {
+	uint64_t size;	  /* decoded bytes in all */
+	uint64_t largest; /* decoded bytes of the largest block */
+	size_t count;
+	uint64_t *start; /* count + 1 decoded offsets, the last is `size` */
+};
+
 struct codec {
 	const char *name;    /* as in tags: "gzip" is "+gz" */
 	const char *tag;     /* "gz", "xz", "zst", "bz2", "lz4" */
@@ -53,10 +62,14 @@ struct codec {
 	 * as can be verified, never fewer than the magic. */
 	bool (*probe)(const unsigned char *bytes, size_t len);
 
-	/* Decoding. `threads` > 1 allows the decoder threads of its own.
-	 * After `end`, codec_decode decides whether another member, padding
-	 * or an error follows: `padding` is what may stand between and after
-	 * members (0: nothing; 4: zero bytes in multiples of four, xz). */
+	/* Optional: may these bytes follow a complete member: another one, or
+	 * something to skip? Without it, what `probe` knows. */
+	bool (*member)(const unsigned char *bytes, size_t len);
+
+	/* Decoding. `threads` > 1 allows the decoder threads of its own;
+	 * `memory` is what it may use, though never less than
+	 * LIMIT_DECODER_MEMORY. A decoder that knows about members itself
+	 * (xz, with its padding) reports only the end of the last one. */
 	void *(*decoder_open)(unsigned threads, uint64_t memory,
 			      struct err *err);
 	int (*decoder_step)(void *decoder, struct codec_step *step,
@@ -64,23 +77,30 @@ struct codec {
 	/* Begin the next member. */
 	int (*decoder_next)(void *decoder, struct err *err);
 	void (*decoder_close)(void *decoder);
-	unsigned padding;
 
-	/* Random access, where the format has an index (multi-block xz, zstd
-	 * seekable): a seekable, thread-safe source over a seekable `inner`
-	 * (borrowed), or NULL with err->kind ERR_UNSUPPORTED when this file
-	 * has no useful index. */
-	struct source *(*random)(struct source *inner, struct err *err);
+	/* Random access, where the format has an index (xz): the list of
+	 * blocks, read from a seekable `inner` (borrowed), or NULL with
+	 * ERR_UNSUPPORTED when this file has none. */
+	struct codec_index *(*index_open)(struct source *inner,
+					  struct err *err);
+	/* One whole block, checked against the index; thread-safe. `out` has
+	 * room for its size. */
+	int (*index_decode)(struct codec_index *index, size_t block,
+			    unsigned char *out, struct err *err);
+	void (*index_close)(struct codec_index *index);
+	/* Optional, where it is known without decoding, and not from an
+	 * index: the decoded size of all of a seekable `inner`. */
+	bool (*decoded_size)(struct source *inner, uint64_t *size);
 
 	/*
-	 * Encoding as independent blocks of `block_len` input bytes: the same
-	 * bytes for any number of threads. encode_block turns one block into
-	 * a complete member (gzip member, zstd frame, lz4 block...) appended
-	 * to by the next; `prologue` and `epilogue` stand around all of them
-	 * (xz: stream header, index and footer).
+	 * Encoding as independent blocks of `block_len(level)` input bytes:
+	 * the same bytes for any number of threads. encode_block turns one
+	 * block into a complete member (gzip, zstd, lz4, bzip2) or block (xz);
+	 * an empty file is one empty block. Levels are level_min to
+	 * level_max; the adaptor has replaced 0 by the default.
 	 */
-	size_t block_len;
 	int level_min, level_max, level_default;
+	size_t (*block_len)(int level);
 	/* The most bytes that encode_block can produce. */
 	size_t (*encode_bound)(size_t len);
 	/* Pure; run on many threads, each with its own context. */
@@ -89,13 +109,16 @@ struct codec {
 			    unsigned char *out, size_t room, size_t *out_len,
 			    struct err *err);
 	void (*encoder_close)(void *encoder);
-	/* What stands before the first block and after the last; called in
-	 * order by one thread. `sum` collects what the epilogue needs. */
-	void *(*frame_open)(int level, struct err *err);
+	/* Optional, all or none: what stands before the first block and after
+	 * the last (xz: stream header; index and footer). Called by one thread
+	 * in the order of the file; frame_end once, whose room is
+	 * frame_end_bound. */
+	void *(*frame_open)(struct err *err);
 	int (*frame_start)(void *frame, unsigned char *out, size_t room,
 			   size_t *out_len, struct err *err);
 	int (*frame_block)(void *frame, const unsigned char *coded,
-			   size_t coded_len, size_t len, struct err *err);
+			   size_t coded_len, struct err *err);
+	size_t (*frame_end_bound)(void *frame);
 	int (*frame_end)(void *frame, unsigned char *out, size_t room,
 			 size_t *out_len, struct err *err);
 	void (*frame_close)(void *frame);
@@ -115,8 +138,10 @@ int codec_by_bytes(const unsigned char *bytes, size_t len);
 enum block_codec_id { BLOCK_DEFLATE, BLOCK_ZSTD, BLOCK_COUNT };
 
 struct block_options {
-	int level;	/* 0: the codec's default */
-	int window_log; /* deflate: 12..15 */
+	/* 0: the default, the fastest that packs like zlib's level 6 with the
+	 * window of 4 KiB. Deflate 1..12 (1 is for speed alone), zstd 1..19. */
+	int level;
+	int window_log; /* deflate: 12..15; below 15 it costs speed */
 };
 
 /* A context belongs to one thread at a time. */

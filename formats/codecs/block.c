@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the block face: which library does the work for which options. Does
+ * not know any library. */
+#include "formats/codecs/codec.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "formats/codecs/block.h"
+
+#define WINDOW_LOG_MIN 12
+#define WINDOW_LOG_MAX 15
+
+/*
+ * Deflate levels. On clusters of 64 KiB of system files, against zlib level 6
+ * with a window of 4 KiB: ISA-L 2 is ten times as fast and 4 % larger,
+ * libdeflate 1 nearly five times as fast and 1 % larger. So the default is
+ * libdeflate 1, level 1 is ISA-L's, and the others are libdeflate's.
+ */
+#define FASTEST 1
+#define ISAL_LEVEL 2
+#define LIBDEFLATE_DEFAULT 1
+#define LIBDEFLATE_MAX 12
+#define ZLIB_DEFAULT 1
+#define ZLIB_NARROW_DEFAULT 6 /* a small window is asked for to be like */
+#define ZLIB_MAX 9	      /* what everybody writes, not for speed */
+
+/* The level at which the size is that of most writers of this format. */
+#define ZSTD_DEFAULT 3
+#define ZSTD_MAX 19
+
+struct block_encoder {
+	const struct block_library *library;
+	void *state;
+};
+
+struct block_decoder {
+	const struct block_library *library;
+	void *state;
+};
+
+struct choice {
+	const struct block_library *library;
+	int level;
+};
+
+static struct choice choose_deflate(int level, int window_log)
+{
+	int zlib_level = level < ZLIB_MAX ? level : ZLIB_MAX;
+
+	if (window_log < WINDOW_LOG_MAX)
+		return (struct choice){ &block_zlib,
+					level ? zlib_level :
+						ZLIB_NARROW_DEFAULT };
+	if (level == FASTEST && block_isal.encoder_open)
+		return (struct choice){ &block_isal, ISAL_LEVEL };
+	if (block_libdeflate.encoder_open)
+		return (struct choice){ &block_libdeflate,
+					level ? level : LIBDEFLATE_DEFAULT };
+	return (struct choice){ &block_zlib,
+				level ? zlib_level : ZLIB_DEFAULT };
+}
+
+static int check_options(enum block_codec_id id,
+			 const struct block_options *options, struct err *err)
+{
+	int most = id == BLOCK_ZSTD ? ZSTD_MAX : LIBDEFLATE_MAX;
+
+	if (options->level < 0 || options->level > most)
+		return err_set(err, ERR_USAGE,
+			       "compression level %d is out of range (1..%d)",
+			       options->level, most);
+	if (id == BLOCK_DEFLATE && (options->window_log < WINDOW_LOG_MIN ||
+				    options->window_log > WINDOW_LOG_MAX))
+		return err_set(err, ERR_USAGE,
+			       "window_log %d is out of range (%d..%d)",
+			       options->window_log, WINDOW_LOG_MIN,
+			       WINDOW_LOG_MAX);
+	return 0;
+}
+
+static int check_built(const struct block_library *library, struct err *err)
+{
+	if (library->encoder_open)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED, "built without %s",
+		       library->name);
+}
+
+struct block_encoder *block_encoder_open(enum block_codec_id id,
+					 const struct block_options *options,
+					 struct err *err)
+{
+	struct choice choice = { &block_zstd, options->level ? options->level :
+							       ZSTD_DEFAULT };
+
+	if (check_options(id, options, err))
+		return NULL;
+	if (id == BLOCK_DEFLATE)
+		choice = choose_deflate(options->level, options->window_log);
+	if (check_built(choice.library, err))
+		return NULL;
+	void *state = choice.library->encoder_open(choice.level,
+						   options->window_log, err);
+	if (!state)
+		return NULL;
+	struct block_encoder *encoder = mem_zalloc(sizeof *encoder);
+	encoder->library = choice.library;
+	encoder->state = state;
+	return encoder;
+}
+
+int block_encode(struct block_encoder *encoder, const void *in, size_t len,
+		 void *out, size_t room, size_t *out_len, struct err *err)
+{
+	if (encoder->library->encode(encoder->state, in, len, out, room,
+				     out_len))
+		return err_set(err, ERR_BUG, "%s cannot encode %zu bytes",
+			       encoder->library->name, len);
+	return 0;
+}
+
+struct block_encoder *block_encoder_close(struct block_encoder *encoder)
+{
+	if (encoder) {
+		encoder->library->encoder_close(encoder->state);
+		free(encoder);
+	}
+	return NULL;
+}
+
+/* The library that decodes: the fastest on whole clusters. */
+static const struct block_library *decoding_library(enum block_codec_id id)
+{
+	if (id == BLOCK_ZSTD)
+		return &block_zstd;
+	return block_libdeflate.decoder_open ? &block_libdeflate : &block_zlib;
+}
+
+struct block_decoder *block_decoder_open(enum block_codec_id id,
+					 struct err *err)
+{
+	const struct block_library *library = decoding_library(id);
+
+	if (check_built(library, err))
+		return NULL;
+	void *state = library->decoder_open(err);
+	if (!state)
+		return NULL;
+	struct block_decoder *decoder = mem_zalloc(sizeof *decoder);
+	decoder->library = library;
+	decoder->state = state;
+	return decoder;
+}
+
+int block_decode(struct block_decoder *decoder, const void *in, size_t len,
+		 void *out, size_t out_len, struct err *err)
+{
+	if (decoder->library->decode(decoder->state, in, len, out, out_len))
+		return err_set(err, ERR_DAMAGED,
+			       "%zu compressed bytes are damaged or do not "
+			       "decode to %zu bytes",
+			       len, out_len);
+	return 0;
+}
+
+struct block_decoder *block_decoder_close(struct block_decoder *decoder)
+{
+	if (decoder) {
+		decoder->library->decoder_close(decoder->state);
+		free(decoder);
+	}
+	return NULL;
+}
+
+const char *block_codec_library(enum block_codec_id id)
+{
+	const struct block_library *library = decoding_library(id);
+
+	return library->decoder_open ? library->name : NULL;
+}

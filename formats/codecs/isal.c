@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the use of ISA-L: the fastest deflate of whole buffers, and inflate as
+ * a stream. Does not use its level 3, whose bytes depend on the processor. */
+#include "formats/codecs/block.h"
+
+#ifdef HAVE_ISAL
+
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* One size for every level: what level 2 likes best. */
+#define LEVEL_BUFFER_LEN ISAL_DEF_LVL2_EXTRA_LARGE
+#define LEVEL_MAX 2
+
+struct isal_encoder {
+	struct isal_zstream z;
+	int level, window_log;
+	unsigned char buffer[LEVEL_BUFFER_LEN];
+};
+
+static void *isal_encoder_open(int level, int window_log, struct err *err)
+{
+	(void)err;
+	struct isal_encoder *encoder = mem_zalloc(sizeof *encoder);
+	encoder->level = level < LEVEL_MAX ? level : LEVEL_MAX;
+	encoder->window_log = window_log;
+	return encoder;
+}
+
+static int isal_encode(void *opaque, const void *in, size_t len, void *out,
+		       size_t room, size_t *out_len)
+{
+	struct isal_encoder *encoder = opaque;
+	struct isal_zstream *z = &encoder->z;
+
+	*out_len = 0;
+	if (len > UINT32_MAX)
+		return -1;
+	/* Bytes must not depend on what was encoded before. */
+	isal_deflate_stateless_init(z);
+	z->level = (uint32_t)encoder->level;
+	z->level_buf = encoder->buffer;
+	z->level_buf_size = sizeof encoder->buffer;
+	z->hist_bits = (uint16_t)encoder->window_log;
+	z->end_of_stream = 1;
+	z->next_in = (uint8_t *)(uintptr_t)in;
+	z->avail_in = (uint32_t)len;
+	z->next_out = out;
+	z->avail_out = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
+	int result = isal_deflate_stateless(z);
+	if (result == STATELESS_OVERFLOW)
+		return 0;
+	if (result != COMP_OK || z->avail_in)
+		return -1;
+	*out_len = z->total_out;
+	return 0;
+}
+
+static void isal_encoder_close(void *encoder)
+{
+	free(encoder);
+}
+
+static void *isal_open(struct err *err)
+{
+	(void)err;
+	struct inflate_state *state = mem_zalloc(sizeof *state);
+	isal_inflate_init(state);
+	return state;
+}
+
+/* Whole bytes still in the bit buffer, when the stream has ended, are not
+ * deflate's: they are the lowest after the bits of the last byte. */
+static void isal_give_back(struct inflate_state *state,
+			   struct inflate_step *step)
+{
+	unsigned bits = (unsigned)state->read_in_length;
+	uint64_t value = state->read_in >> bits % 8;
+
+	step->back_len = bits / 8;
+	for (size_t i = 0; i < step->back_len; i++) {
+		step->back[i] = (unsigned char)value;
+		value >>= 8;
+	}
+	state->read_in_length = 0;
+}
+
+static int isal_step(void *opaque, struct inflate_step *step)
+{
+	struct inflate_state *state = opaque;
+	/* A quarter of the range: the library's totals are 32 bits wide. */
+	uint32_t most = UINT32_MAX / 4;
+	uint32_t in_len = step->in_len < most ? (uint32_t)step->in_len : most;
+	uint32_t out_len =
+		step->out_len < most ? (uint32_t)step->out_len : most;
+
+	state->next_in = (uint8_t *)(uintptr_t)step->in;
+	state->avail_in = in_len;
+	state->next_out = step->out;
+	state->avail_out = out_len;
+	int result = isal_inflate(state);
+	step->in_used = in_len - state->avail_in;
+	step->out_used = out_len - state->avail_out;
+	if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT &&
+	    result != ISAL_OUT_OVERFLOW)
+		return -1;
+	step->end = state->block_state == ISAL_BLOCK_FINISH;
+	step->back_len = 0;
+	if (step->end)
+		isal_give_back(state, step);
+	return 0;
+}
+
+static void isal_reset(void *state)
+{
+	isal_inflate_reset(state);
+}
+
+static void isal_close(void *state)
+{
+	free(state);
+}
+
+static uint32_t isal_crc(uint32_t crc, const void *bytes, size_t len)
+{
+	return crc32_gzip_refl(crc, bytes, len);
+}
+
+const struct block_library block_isal = {
+	.name = "ISA-L",
+	.encoder_open = isal_encoder_open,
+	.encode = isal_encode,
+	.encoder_close = isal_encoder_close,
+	.crc = isal_crc,
+};
+
+const struct inflate_library inflate_isal = {
+	.open = isal_open,
+	.step = isal_step,
+	.reset = isal_reset,
+	.close = isal_close,
+	.crc = isal_crc,
+};
+
+#else
+
+const struct block_library block_isal = { .name = "ISA-L" };
+const struct inflate_library inflate_isal = { .open = NULL };
+
+#endif
