@@ -49,13 +49,15 @@ struct plan {
 int plan_search(const struct problem *problem, struct plan *out,
 		struct err *err);
 
-/* Every plan from which no step can be removed, by weight; *out is malloc'ed
- * (free it). At most `most`. Finding none is as plan_search. */
+/* Every plan from which no step can be removed, alone or with others, by
+ * weight; the cheapest plan is always the first, even if it has a step that
+ * could go but pays. *out is malloc'ed (free it). At most `most`, and at most
+ * what a bounded search finds (all.c). Finding none is as plan_search. */
 int plan_all(const struct problem *problem, unsigned most, struct plan **out,
 	     unsigned *count, struct err *err);
 
-/* The weight of a sequence of steps (as plan_search computes it), with peak
- * temp and memory. */
+/* The weight of the steps' costs (as plan_search computes it), with peak temp
+ * and memory. Only `count` and the costs are looked at. */
 void plan_price(const struct problem *problem, struct plan *plan);
 
 /* "decompress,convert": the names, joined. Returns buf. */

@@ -48,8 +48,8 @@ void state_pop(struct state *state, unsigned group);
 bool state_push(struct state *state, unsigned group, const char *element);
 unsigned state_depth(const struct state *state, unsigned group);
 
-/* "+xz +template +format=raw +size=6G". Groups that are "" are left out, or,
- * ones only with `all`. Returns buf. */
+/* "+xz +template +format=raw +size=6G". Groups that are "" are left out, and
+ * hidden ones unless `all`. Returns buf. */
 char *state_text(const struct state *state,
 		 const struct vocabulary *vocabulary, bool all, char *buf,
 		 size_t len);

@@ -11,8 +11,8 @@
 
 #include "planner/state.h"
 
-#define NEEDS_MAX 14
-#define SETS_MAX 12
+#define NEEDS_MAX 18
+#define SETS_MAX 14
 #define COST_DEVICES 4
 
 /* What the goal asks of one group. Several wants may name one group. */
@@ -30,8 +30,9 @@ struct goal {
 	unsigned count;
 };
 
-/* The value the goal wants of a group (the first alternative of the first
- * want that is not negated), or NULL when it does not care. */
+/* The value the goal wants of a group: the text of the first want that is not
+ * negated, or NULL when it does not care. Where the want has alternatives,
+ * what is wanted is the first one, and the text goes on with its '|'. */
 const char *goal_value(const struct goal *goal, unsigned group);
 bool goal_reached(const struct goal *goal, const struct state *state);
 
