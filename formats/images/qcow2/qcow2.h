@@ -2,11 +2,16 @@
 /*
  * The inside of the qcow2 driver, seen by its own files alone.
  *
- *   header.c    the header and its extensions, out of bytes
- *   snapshot.c  the snapshot table
- *   tables.c    guest offset -> host offset: L1, a bounded cache of L2
- *   disk.c      the disk face           walk.c, pending.c  the walk face
- *   check.c, refcounts.c  consistency   write*.c  the writer
+ *   header.c, extension.c  the header and its extensions, out of bytes
+ *   snapshot.c             the snapshot table
+ *   entry.c                L1 and L2 entries: what they say, and whether
+ *                          they may
+ *   tables.c, cache.c      guest offset -> host offset: L1, some L2
+ *   decode.c               compressed clusters
+ *   disk.c, info.c         the disk face
+ *   walk.c, pending.c      the walk face
+ *   check.c, refcounts.c   consistency
+ *   write*.c               the writer
  *
  * layout.h holds the format's numbers; driver.c the row of the registry.
  */
@@ -108,5 +113,142 @@ const char *qcow2_header_overlap(const struct qcow2_header *header,
 int qcow2_header_check_l1(const struct qcow2_header *header, uint64_t offset,
 			  uint32_t entries, uint64_t size, uint64_t file_size,
 			  struct err *err);
+
+/* ---- snapshot.c ---- */
+
+struct qcow2_snapshot {
+	uint64_t l1_offset;
+	uint32_t l1_entries;
+	uint64_t size; /* of the disk at that time */
+	uint64_t vm_state_size;
+	uint32_t seconds; /* since 1970 */
+	char *id, *name;
+};
+
+struct qcow2_snapshots {
+	struct qcow2_snapshot *list;
+	size_t count;
+	uint64_t table_len; /* bytes in the file */
+};
+
+int qcow2_snapshots_read(struct source *source,
+			 const struct qcow2_header *header,
+			 struct qcow2_snapshots *out, struct err *err);
+void qcow2_snapshots_clear(struct qcow2_snapshots *snapshots);
+/* By id, else by name; ERR_USAGE lists what there is. */
+const struct qcow2_snapshot *
+qcow2_snapshots_find(const struct qcow2_snapshots *snapshots,
+		     const char *wanted, struct err *err);
+
+/* ---- entry.c ---- */
+
+/* What entries are judged by. */
+struct qcow2_view {
+	const struct qcow2_header *header;
+	uint64_t size;	    /* of the guest's disk */
+	uint64_t file_size; /* UINT64_MAX: not known */
+	uint64_t data_size; /* of the data file, or file_size */
+	bool external;	    /* data lies in a file of its own */
+	uint64_t l1_offset, l1_len; /* of the state being looked at */
+};
+
+enum qcow2_kind {
+	QCOW2_UNALLOCATED, /* what the backing file has, or nothing */
+	QCOW2_READS_ZERO,
+	QCOW2_PLAIN,
+	QCOW2_PACKED /* one compressed cluster */
+};
+
+/* A guest range of one kind. */
+struct qcow2_run {
+	enum qcow2_kind kind;
+	uint64_t offset, length; /* guest bytes, cut at the disk's end */
+	uint64_t place;	 /* PLAIN: of the first byte; PACKED: of the cluster's
+			    stored bytes */
+	uint64_t stored; /* PACKED: how many */
+	uint32_t skip;	 /* PACKED: `offset` lies this far into the cluster */
+};
+
+/* Where L1 entry number `index` has its L2 table; *place is 0 for none. */
+int qcow2_entry_l2(const struct qcow2_view *view, uint64_t entry,
+		   uint64_t index, uint64_t *place, struct err *err);
+/* The run that starts `within` bytes into the cluster at guest offset `guest`
+ * and ends at most with it, out of that cluster's L2 entry. */
+int qcow2_entry_run(const struct qcow2_view *view, const unsigned char *entry,
+		    uint64_t guest, uint32_t within, struct qcow2_run *out,
+		    struct err *err);
+/* Where a compressed entry's bytes lie, not cut at the end of the file. */
+void qcow2_entry_packed(const struct qcow2_header *header, uint64_t entry,
+			uint64_t *place, uint64_t *stored);
+/* Append `next` to `run` if that makes one run. */
+bool qcow2_run_join(struct qcow2_run *run, const struct qcow2_run *next);
+/* Runs out of `count` entries whose first maps guest offset `guest`: the one
+ * that starts at `offset`, joined, ending before `end`. */
+int qcow2_entries_run(const struct qcow2_view *view,
+		      const unsigned char *entries, size_t count,
+		      uint64_t guest, uint64_t offset, uint64_t end,
+		      struct qcow2_run *out, struct err *err);
+
+/* ---- cache.c ---- */
+
+struct qcow2_cache;
+struct qcow2_slot;
+
+/* Pieces of `slice` bytes of `source` (borrowed), at most `memory` bytes of
+ * them. Safe from many threads. */
+struct qcow2_cache *qcow2_cache_open(struct source *source, size_t slice,
+				     uint64_t memory);
+/* The slice at `offset` (a multiple of the slice), until it is dropped; other
+ * users of the same few slices wait, so be quick. NULL: err. */
+const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
+				      uint64_t offset,
+				      struct qcow2_slot **slot,
+				      struct err *err);
+void qcow2_cache_drop(struct qcow2_cache *cache, struct qcow2_slot *slot);
+struct qcow2_cache *qcow2_cache_close(struct qcow2_cache *cache);
+
+/* ---- tables.c ---- */
+
+/* One state (the active one or a snapshot) of an image, mapped. */
+struct qcow2_tables {
+	struct qcow2_view view;
+	struct source *source;
+	uint64_t *l1;
+	uint32_t l1_entries;
+	size_t slice;
+	struct qcow2_cache *cache;
+};
+
+/* `header` and `source` outlive it. `snapshot` NULL: the active state. */
+int qcow2_tables_open(struct qcow2_tables *tables,
+		      const struct qcow2_header *header,
+		      const struct qcow2_snapshot *snapshot,
+		      struct source *source, uint64_t memory,
+		      struct err *err);
+void qcow2_tables_close(struct qcow2_tables *tables);
+/* Load an L1 table, in host byte order; NULL with err for a bad one. */
+uint64_t *qcow2_tables_l1(struct source *source, uint64_t offset,
+			  uint32_t entries, struct err *err);
+/* The run that starts at `offset` (< size), at most `limit` bytes, joined as
+ * far as is cheap. */
+int qcow2_tables_run(struct qcow2_tables *tables, uint64_t offset,
+		     uint64_t limit, struct qcow2_run *out, struct err *err);
+
+/* ---- decode.c ---- */
+
+struct qcow2_decoders;
+
+struct qcow2_decoders *
+qcow2_decoders_open(const struct qcow2_header *header, struct source *source);
+/* `len` guest bytes of a compressed run, from its start. Thread-safe. */
+int qcow2_decoders_read(struct qcow2_decoders *decoders,
+			const struct qcow2_run *run, void *buf, size_t len,
+			struct err *err);
+struct qcow2_decoders *qcow2_decoders_close(struct qcow2_decoders *decoders);
+
+/* ---- info.c ---- */
+
+void qcow2_info(const struct qcow2_header *header,
+		const struct qcow2_snapshots *snapshots, struct facts *facts);
 
 #endif
