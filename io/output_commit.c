@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the moment an output appears: sync, name, sync of the folder. Does not
+ * open anything but what is adopted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/output.h"
+#include "io/output_private.h"
+
+/* "/proc/self/fd/" and a number */
+#define FD_PATH_LEN 32
+
+static int exists_now(struct err *err)
+{
+	return err_set(err, ERR_CREATE,
+		       "appeared meanwhile; use --force to replace it");
+}
+
+static int cannot_name(struct err *err)
+{
+	return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
+		       "cannot give the new file its name");
+}
+
+/* Once: after a failed fsync the kernel may drop the pages, and the next call
+ * says that all is well. */
+static int sync_fd(int fd, const char *what, struct err *err)
+{
+	if (!fsync(fd))
+		return 0;
+	/* A pipe, or a folder opened without the right to read. */
+	if (errno == EINVAL || errno == EROFS || errno == EBADF)
+		return 0;
+	return err_sys(err, ERR_IO, "%s did not reach the disk", what);
+}
+
+/* Network file systems report late write errors when a descriptor closes. */
+static int flush_fd(int fd, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0 && close(copy) && errno != EINTR)
+		return err_sys(err, ERR_IO, "cannot be written");
+	return 0;
+}
+
+static int link_unnamed(const struct output *output, const char *name)
+{
+	char path[FD_PATH_LEN];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", output->fd);
+	return linkat(AT_FDCWD, path, output->dir_fd, name,
+		      AT_SYMLINK_FOLLOW);
+}
+
+/* Give the unnamed file the name of a sibling. */
+static int make_sibling(struct output *output, struct err *err)
+{
+	for (int i = 0; i < SIBLING_TRIES; i++) {
+		sibling_name(output->target.name, output->sibling);
+		output->has_sibling = 1;
+		if (!link_unnamed(output, output->sibling))
+			return 0;
+		output->has_sibling = 0;
+		if (errno != EEXIST)
+			return cannot_name(err);
+	}
+	return err_set(err, ERR_CREATE,
+		       "no free name beside it in %s after %d tries",
+		       output->target.dir, SIBLING_TRIES);
+}
+
+/* Rename where nothing may be in the way. Not every file system can refuse by
+ * itself: then by a hard link, which never replaces. */
+static int rename_new(int from_fd, const char *from, int dir_fd,
+		      const char *name)
+{
+	if (!renameat2(from_fd, from, dir_fd, name, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(from_fd, from, dir_fd, name, 0))
+		return -1;
+	return unlinkat(from_fd, from, 0);
+}
+
+static int name_sibling(struct output *output, struct err *err)
+{
+	const char *name = output->target.name;
+	int result;
+
+	if (output->force)
+		result = renameat(output->dir_fd, output->sibling,
+				  output->dir_fd, name);
+	else
+		result = rename_new(output->dir_fd, output->sibling,
+				    output->dir_fd, name);
+	if (result)
+		return errno == EEXIST ? exists_now(err) : cannot_name(err);
+	output->has_sibling = 0;
+	return 0;
+}
+
+static int name_unnamed(struct output *output, struct err *err)
+{
+	if (!link_unnamed(output, output->target.name))
+		return 0;
+	if (errno != EEXIST)
+		return cannot_name(err);
+	if (!output->force)
+		return exists_now(err);
+	return make_sibling(output, err) || name_sibling(output, err) ? -1 : 0;
+}
+
+/* The folder the adopted file leaves; its entry there is gone for good only
+ * when that folder is synced too. */
+static int sync_old_dir(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *dir = slash ? mem_printf("%.*s/", (int)(slash - path),
+						 path) :
+				      mem_strdup(".");
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? 0 : sync_fd(fd, "the input's folder", err);
+}
+
+static int sync_adopted(const char *path, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
+			       "cannot open %s", path);
+	return sync_fd(fd, "the file", err);
+}
+
+static int name_adopted(struct output *output, struct err *err)
+{
+	const char *path = output->adopted, *name = output->target.name;
+	int result;
+
+	if (output->sync && sync_adopted(path, err))
+		return -1;
+	if (output->force)
+		result = renameat(AT_FDCWD, path, output->dir_fd, name);
+	else
+		result = rename_new(AT_FDCWD, path, output->dir_fd, name);
+	if (result && errno == EEXIST)
+		return exists_now(err);
+	if (result)
+		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
+			       "cannot rename %s", path);
+	return output->sync ? sync_old_dir(path, err) : 0;
+}
+
+static int commit_file(struct output *output, struct err *err)
+{
+	int result;
+
+	if (output->adopted)
+		result = name_adopted(output, err);
+	else if (output->has_sibling)
+		result = name_sibling(output, err);
+	else
+		result = name_unnamed(output, err);
+	if (result)
+		return -1;
+	return output->sync ? sync_fd(output->dir_fd, "its folder", err) : 0;
+}
+
+int output_adopt(struct output *output, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (output->kind != OUTPUT_FILE || output->in_place)
+		return err_set(err, ERR_BUG,
+			       "only a new file can be had by renaming");
+	if (lstat(path, &st))
+		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
+			       "cannot rename %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CREATE,
+			       "cannot rename %s: it is not a regular file",
+			       path);
+	if (st.st_dev != output->dev)
+		return err_set(err, ERR_CREATE,
+			       "cannot rename %s: it is on another file system",
+			       path);
+	free(output->adopted);
+	output->adopted = mem_strdup(path);
+	return 0;
+}
+
+int output_commit(struct output *output, struct err *err)
+{
+	if (output->tried)
+		return err_set(err, ERR_BUG, "an output was committed twice");
+	output->tried = true;
+	if (!output->adopted) {
+		if (output->sync && sync_fd(output->fd, "the output", err))
+			return -1;
+		if (flush_fd(output->fd, err))
+			return -1;
+	}
+	if (output->kind != OUTPUT_FILE || output->in_place)
+		return 0;
+	return commit_file(output, err);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The output transaction's own: shared by output.c and output_commit.c. */
+#ifndef IO_OUTPUT_PRIVATE_H
+#define IO_OUTPUT_PRIVATE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "io/output.h"
+#include "io/sibling.h"
+#include "io/target.h"
+
+struct output {
+	enum output_kind kind;
+	bool force, sync, in_place;
+	bool tried; /* to commit; there is no second time */
+	int fd;
+	struct target target; /* empty for standard output */
+	int dir_fd;	      /* a new file's folder, or -1 */
+	/* The inode we made, and the name beside NAME it may have. */
+	dev_t dev;
+	ino_t ino;
+	char sibling[SIBLING_NAME_LEN];
+	volatile sig_atomic_t has_sibling;
+	char *adopted; /* the file that takes our place, or NULL */
+};
+
+#endif

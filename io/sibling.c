@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the names of unfinished outputs and the removal of what killed runs
+ * left. Does not know how an output is made. */
+#include "io/sibling.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MARK ".imgconv-"
+#define RANDOM_LEN 6
+
+static const char letters[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/* All but the random letters. A name too long for a prefix and a suffix is
+ * cut; two such names may then share strays, which their locks keep apart. */
+static size_t prefix_of(const char *name, char out[SIBLING_NAME_LEN])
+{
+	int most = SIBLING_NAME_LEN - 1 - 1 - (int)strlen(MARK) - RANDOM_LEN;
+	int len = snprintf(out, SIBLING_NAME_LEN, ".%.*s" MARK, most, name);
+
+	return (size_t)len;
+}
+
+void sibling_name(const char *name, char out[SIBLING_NAME_LEN])
+{
+	size_t at = prefix_of(name, out);
+	uint64_t bits;
+
+	if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
+		struct timespec now;
+
+		/* Only a first guess: a name in use is not taken. */
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		bits = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u;
+		bits ^= (uint64_t)getpid() << 20;
+	}
+	for (int i = 0; i < RANDOM_LEN; i++) {
+		out[at++] = letters[bits % (sizeof letters - 1)];
+		bits /= sizeof letters - 1;
+	}
+	out[at] = '\0';
+}
+
+static bool is_sibling(const char *entry, const char *prefix, size_t len)
+{
+	return !strncmp(entry, prefix, len) &&
+	       strlen(entry) == len + RANDOM_LEN &&
+	       strspn(entry + len, letters) == RANDOM_LEN;
+}
+
+void sibling_remove(int dir_fd, const char *name, dev_t dev, ino_t ino)
+{
+	struct stat st;
+
+	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	    st.st_dev == dev && st.st_ino == ino)
+		unlinkat(dir_fd, name, 0);
+}
+
+static void remove_stray(int dir_fd, const char *name)
+{
+	/* Not blocking: it could be a FIFO of that name. */
+	int fd = openat(dir_fd, name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+				O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    (st.st_uid == geteuid() || !geteuid()) &&
+	    !flock(fd, LOCK_EX | LOCK_NB))
+		sibling_remove(dir_fd, name, st.st_dev, st.st_ino);
+	close(fd);
+}
+
+void sibling_remove_strays(int dir_fd, const char *name)
+{
+	char prefix[SIBLING_NAME_LEN];
+	size_t len = prefix_of(name, prefix);
+	/* A descriptor of its own: closedir closes it. */
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0)
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (is_sibling(entry->d_name, prefix, len))
+			remove_stray(dir_fd, entry->d_name);
+	closedir(dir);
+}
