@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the way from argv to settings: popt over the table of rows, the
+ * sub-command, and what options say together. Does not know what an option
+ * does (option_rows.c).
+ */
+#include "cmd/options.h"
+
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/json.h"
+
+#define REFERENCES "--allow-references"
+#define ROWS_MAX 64 /* bits of `given` */
+#define VALUE_HELP 1000
+#define VALUE_VERSION 1001
+
+/* "--size", "-c": how a row is called in messages. */
+static const char *row_label(const struct option_row *row, char *buf,
+			     size_t len)
+{
+	if (row->name)
+		snprintf(buf, len, "--%s", row->name);
+	else
+		snprintf(buf, len, "-%c", row->letter);
+	return buf;
+}
+
+static bool given(const struct options *options, const char *name)
+{
+	for (unsigned i = 0; option_rows[i].commands; i++)
+		if (option_rows[i].name && !strcmp(option_rows[i].name, name))
+			return options->given >> i & 1;
+	return false;
+}
+
+/* ---- popt ---- */
+
+/* The rows as popt wants them; `out` has room for ROWS_MAX. */
+static void make_table(struct poptOption *out)
+{
+	unsigned i;
+
+	for (i = 0; option_rows[i].commands && i < ROWS_MAX - 3; i++)
+		out[i] = (struct poptOption){
+			.longName = option_rows[i].name,
+			.shortName = option_rows[i].letter,
+			.argInfo = option_rows[i].argument ? POPT_ARG_STRING :
+							     POPT_ARG_NONE,
+			.val = (int)i + 1,
+		};
+	out[i++] = (struct poptOption){ .longName = "help",
+					.shortName = 'h',
+					.val = VALUE_HELP };
+	out[i++] = (struct poptOption){ .longName = "version",
+					.shortName = 'V',
+					.val = VALUE_VERSION };
+	out[i] = (struct poptOption){ .longName = NULL };
+}
+
+/* popt would let an optional argument swallow the next word: a bare
+ * --allow-references gets its (empty) argument here. */
+static const char **copy_arguments(int argc, char **argv)
+{
+	const char **copy = mem_zalloc(((size_t)argc + 1) * sizeof *copy);
+	bool options = true;
+
+	for (int i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--"))
+			options = false;
+		copy[i] = options && !strcmp(argv[i], REFERENCES) ?
+				  REFERENCES "=" : argv[i];
+	}
+	return copy;
+}
+
+static int parse_error(poptContext context, int code, struct err *err)
+{
+	const char *word = poptBadOption(context, 0);
+
+	switch (code) {
+	case POPT_ERROR_BADOPT:
+		return err_set(err, ERR_USAGE,
+			       "unknown option %s (see imgconv --help)", word);
+	case POPT_ERROR_NOARG:
+		return err_set(err, ERR_USAGE, "%s needs an argument", word);
+	case POPT_ERROR_UNWANTEDARG:
+		return err_set(err, ERR_USAGE, "%s takes no argument", word);
+	default:
+		return err_set(err, ERR_USAGE, "%s: %s", word,
+			       poptStrerror(code));
+	}
+}
+
+static int take_option(struct options *options, unsigned index, char *text,
+		       struct err *err)
+{
+	const struct option_row *row = &option_rows[index];
+	char label[40];
+
+	options->given |= (uint64_t)1 << index;
+	if (!row->apply) {
+		bool *field = (bool *)((char *)&options->settings +
+				       row->offset);
+
+		*field = row->value;
+		return 0;
+	}
+	if (!row->apply(&options->settings, text ? text : "", err))
+		return 0;
+	return row->help ? err_in(err, "%s", row_label(row, label,
+						       sizeof label)) : -1;
+}
+
+static int take_options(struct options *options, struct err *err)
+{
+	poptContext context = options->context;
+	int value;
+
+	while ((value = poptGetNextOpt(context)) > 0) {
+		char *text = poptGetOptArg(context);
+
+		if (text)
+			options->texts[options->text_count++] = text;
+		if (value == VALUE_HELP)
+			options->request = OPTIONS_HELP;
+		else if (value == VALUE_VERSION)
+			options->request = OPTIONS_VERSION;
+		else if (take_option(options, (unsigned)value - 1, text, err))
+			return -1;
+	}
+	return value < -1 ? parse_error(context, value, err) : 0;
+}
+
+/* ---- sub-command and arguments ---- */
+
+static const struct command *find_command(const struct command *table,
+					  const char *name)
+{
+	for (; name && table->name; table++)
+		if (!strcmp(table->name, name))
+			return table;
+	return NULL;
+}
+
+/* `imgconv help [CMD]`. */
+static int take_help(struct options *options, const struct command *table,
+		     struct err *err)
+{
+	const char *name = poptGetArg(options->context);
+
+	options->request = OPTIONS_HELP;
+	if (!name)
+		return 0;
+	options->settings.command = find_command(table, name);
+	if (!options->settings.command)
+		return err_set(err, ERR_USAGE, "unknown command \"%s\"", name);
+	return 0;
+}
+
+/* The first argument, where it is a sub-command's name, else the default. */
+static int take_command(struct options *options, const struct command *table,
+			struct err *err)
+{
+	const char *first = poptPeekArg(options->context);
+
+	if (first && !strcmp(first, "help")) {
+		poptGetArg(options->context);
+		return take_help(options, table, err);
+	}
+	options->settings.command = find_command(table, first);
+	if (options->settings.command)
+		poptGetArg(options->context);
+	else if (options->request == OPTIONS_RUN)
+		options->settings.command = table;
+	return 0;
+}
+
+/* A word that was meant as a command ends up as convert's only argument. */
+static int too_few(const struct settings *settings, struct err *err)
+{
+	const struct command *command = settings->command;
+
+	if (command->options & OPTION_FOR_CONVERT && settings->argument_count)
+		return err_set(err, ERR_USAGE,
+			       "too few arguments: %s needs %s, and \"%s\" is "
+			       "not a command", command->name,
+			       command->arguments, settings->argument[0]);
+	return err_set(err, ERR_USAGE, "too few arguments: %s needs %s",
+		       command->name, command->arguments);
+}
+
+static int take_arguments(struct options *options, struct err *err)
+{
+	struct settings *settings = &options->settings;
+	const struct command *command = settings->command;
+	const char *text;
+
+	while ((text = poptGetArg(options->context))) {
+		if (settings->argument_count == command->most)
+			return err_set(err, ERR_USAGE,
+				       "\"%s\" is too much: %s takes %s", text,
+				       command->name,
+				       command->most ? command->arguments :
+						       "no arguments");
+		if (!*text)
+			return err_set(err, ERR_USAGE,
+				       "an argument is empty (%s takes %s)",
+				       command->name, command->arguments);
+		settings->argument[settings->argument_count++] = text;
+	}
+	if (settings->argument_count < command->least)
+		return too_few(settings, err);
+	/* resize says its size as an argument. */
+	if (command->options & OPTION_FOR_RESIZE &&
+	    option_size(settings, settings->argument[command->least - 1], err))
+		return err_in(err, "SIZE");
+	return 0;
+}
+
+/* ---- what options say together ---- */
+
+static int check_command(const struct options *options, struct err *err)
+{
+	const struct command *command = options->settings.command;
+	char label[40];
+
+	for (unsigned i = 0; option_rows[i].commands; i++)
+		if (options->given >> i & 1 &&
+		    !(option_rows[i].commands & command->options))
+			return err_set(err, ERR_USAGE,
+				       "%s is not an option of %s",
+				       row_label(&option_rows[i], label,
+						 sizeof label), command->name);
+	return 0;
+}
+
+static int check_pairs(const struct options *options, struct err *err)
+{
+	static const char *const pairs[][2] = {
+		{ "quiet", "verbose" },
+		{ "json", "dot" },
+		{ "unique", "reproducible" },
+		{ "all", "plan" },
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		if (given(options, pairs[i][0]) && given(options, pairs[i][1]))
+			return err_set(err, ERR_USAGE,
+				       "--%s and --%s contradict each other",
+				       pairs[i][0], pairs[i][1]);
+	return 0;
+}
+
+static bool is_stream(const char *name)
+{
+	return name && !strcmp(name, "-");
+}
+
+/* Options that need another one, or another kind of argument. */
+static int check_needs(const struct options *options, struct err *err)
+{
+	const struct settings *settings = &options->settings;
+	const unsigned converts = OPTION_FOR_CONVERT | OPTION_FOR_PLAN;
+
+	if (!(settings->command->options & converts))
+		return 0;
+	if (settings->shrink && settings->size_request == SIZE_KEEP)
+		return err_set(err, ERR_USAGE, "--shrink needs --size");
+	if (settings->shrink && settings->size_request == SIZE_RELATIVE)
+		return err_set(err, ERR_USAGE,
+			       "--shrink needs --size with the new size, not "
+			       "with what to add");
+	if (settings->consume && is_stream(settings->argument[0]))
+		return err_set(err, ERR_USAGE,
+			       "--consume needs a file, not standard input");
+	if (settings->verify && is_stream(settings->argument[1]))
+		return err_set(err, ERR_USAGE,
+			       "--verify reads the output again, and standard "
+			       "output cannot be read");
+	return 0;
+}
+
+static int check_built(const struct settings *settings, struct err *err)
+{
+	if (settings->json && json_require("--json", err))
+		return -1;
+	if (settings->progress == PROGRESS_JSON)
+		return json_require("--progress=json", err);
+	return 0;
+}
+
+static void set_defaults(struct options *options)
+{
+	memset(options, 0, sizeof *options);
+	options->settings.program = "imgconv";
+	options->settings.partition_fix = true;
+	options->settings.sync = true;
+	options->settings.pad = true;
+}
+
+int options_parse(struct options *options, int argc, char **argv,
+		  const struct command *table, struct err *err)
+{
+	struct poptOption rows[ROWS_MAX];
+	AUTO_FREE const char **copy = copy_arguments(argc, argv);
+
+	set_defaults(options);
+	if (argc < 2) {
+		options->request = OPTIONS_USAGE;
+		return 0;
+	}
+	make_table(rows);
+	/* An option's argument is a word or its rest: never more than argc. */
+	options->texts = mem_zalloc((size_t)argc * sizeof *options->texts);
+	options->context = poptGetContext("imgconv", argc, copy, rows, 0);
+	if (take_options(options, err) || take_command(options, table, err))
+		return -1;
+	if (options->request != OPTIONS_RUN)
+		return 0;
+	if (check_command(options, err) || take_arguments(options, err) ||
+	    check_pairs(options, err) || check_needs(options, err))
+		return -1;
+	/* The environment's wish is weaker than the command line's. */
+	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
+		options->settings.reproducible = true;
+	return check_built(&options->settings, err);
+}
+
+void options_close(struct options *options)
+{
+	if (options->context)
+		poptFreeContext(options->context);
+	options->context = NULL;
+	for (unsigned i = 0; i < options->text_count; i++)
+		free(options->texts[i]);
+	free(options->texts);
+	options->texts = NULL;
+	options->text_count = 0;
+}
