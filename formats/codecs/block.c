@@ -50,8 +50,8 @@ static struct choice choose_deflate(int level, int window_log)
 
 	if (window_log < WINDOW_LOG_MAX)
 		return (struct choice){ &block_zlib,
-					level ? zlib_level :
-						ZLIB_NARROW_DEFAULT };
+					level ? zlib_level
+					      : ZLIB_NARROW_DEFAULT };
 	if (level == FASTEST && block_isal.encoder_open)
 		return (struct choice){ &block_isal, ISAL_LEVEL };
 	if (block_libdeflate.encoder_open)
@@ -83,16 +83,15 @@ static int check_built(const struct block_library *library, struct err *err)
 {
 	if (library->encoder_open)
 		return 0;
-	return err_set(err, ERR_UNSUPPORTED, "built without %s",
-		       library->name);
+	return err_set(err, ERR_UNSUPPORTED, "built without %s", library->name);
 }
 
 struct block_encoder *block_encoder_open(enum block_codec_id id,
 					 const struct block_options *options,
 					 struct err *err)
 {
-	struct choice choice = { &block_zstd, options->level ? options->level :
-							       ZSTD_DEFAULT };
+	struct choice choice = { &block_zstd, options->level ? options->level
+							     : ZSTD_DEFAULT };
 
 	if (check_options(id, options, err))
 		return NULL;

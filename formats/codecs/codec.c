@@ -9,8 +9,8 @@
 #include "formats/codecs/rows.h"
 
 static const struct codec *const rows[CODEC_COUNT] = {
-	[CODEC_GZIP] = &codec_gzip,   [CODEC_XZ] = &codec_xz,
-	[CODEC_ZSTD] = &codec_zstd,   [CODEC_BZIP2] = &codec_bzip2,
+	[CODEC_GZIP] = &codec_gzip, [CODEC_XZ] = &codec_xz,
+	[CODEC_ZSTD] = &codec_zstd, [CODEC_BZIP2] = &codec_bzip2,
 	[CODEC_LZ4] = &codec_lz4,
 };
 

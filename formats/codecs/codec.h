@@ -44,7 +44,7 @@ struct codec_step {
 	bool end;
 };
 
-/* A file's blocks in order, from its index. The codec that made it embeds
+/* A file's blocks in order, none of them empty. The codec that made it embeds
  * this as its first member. */
 struct codec_index {
 	uint64_t size;	  /* decoded bytes in all */
@@ -78,9 +78,10 @@ struct codec {
 	int (*decoder_next)(void *decoder, struct err *err);
 	void (*decoder_close)(void *decoder);
 
-	/* Random access, where the format has an index (xz): the list of
-	 * blocks, read from a seekable `inner` (borrowed), or NULL with
-	 * ERR_UNSUPPORTED when this file has none. */
+	/* Optional. The list of blocks, where it is known without decoding
+	 * (xz's index, zstd's frame headers), read from a seekable `inner`
+	 * (borrowed), or NULL with ERR_UNSUPPORTED when this file has none
+	 * that can be trusted. */
 	struct codec_index *(*index_open)(struct source *inner,
 					  struct err *err);
 	/* One whole block, checked against the index; thread-safe. `out` has
@@ -88,15 +89,12 @@ struct codec {
 	int (*index_decode)(struct codec_index *index, size_t block,
 			    unsigned char *out, struct err *err);
 	void (*index_close)(struct codec_index *index);
-	/* Optional, where it is known without decoding, and not from an
-	 * index: the decoded size of all of a seekable `inner`. */
-	bool (*decoded_size)(struct source *inner, uint64_t *size);
 
 	/*
 	 * Encoding as independent blocks of `block_len(level)` input bytes:
 	 * the same bytes for any number of threads. encode_block turns one
 	 * block into a complete member (gzip, zstd, lz4, bzip2) or block (xz);
-	 * an empty file is one empty block. Levels are level_min to
+	 * an empty file is one empty member, or no block in its frame. Levels are level_min to
 	 * level_max; the adaptor has replaced 0 by the default.
 	 */
 	int level_min, level_max, level_default;

@@ -319,8 +319,7 @@ static int gzip_encode_block(void *opaque, const unsigned char *in, size_t len,
 	size_t body;
 
 	if (room < gzip_encode_bound(len) ||
-	    encoder->library->encode(encoder->state, in, len,
-				     out + HEADER_LEN,
+	    encoder->library->encode(encoder->state, in, len, out + HEADER_LEN,
 				     room - HEADER_LEN - TRAILER_LEN, &body) ||
 	    !body)
 		return err_set(err, ERR_BUG, "%s cannot encode %zu bytes",

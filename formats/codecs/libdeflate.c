@@ -7,8 +7,7 @@
 
 #include <libdeflate.h>
 
-static void *libdeflate_encoder_open(int level, int window_log,
-				     struct err *err)
+static void *libdeflate_encoder_open(int level, int window_log, struct err *err)
 {
 	(void)window_log; /* always 15 */
 	void *encoder = libdeflate_alloc_compressor(level);
@@ -48,8 +47,8 @@ static int libdeflate_decode(void *decoder, const void *in, size_t len,
 	/* Without a place for the decoded length only `out_len` is success;
 	 * the _ex form lets other bytes follow. */
 	return libdeflate_deflate_decompress_ex(decoder, in, len, out, out_len,
-						&used, NULL) ==
-			       LIBDEFLATE_SUCCESS
+						&used,
+						NULL) == LIBDEFLATE_SUCCESS
 		       ? 0
 		       : -1;
 }

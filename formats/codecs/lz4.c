@@ -31,8 +31,7 @@ static bool lz4_member(const unsigned char *bytes, size_t len)
 {
 	/* Less than a magic number is a cut frame or garbage: both begin a
 	 * frame that does not end. */
-	return len >= MAGIC_LEN &&
-	       (lz4_magic(bytes) || skippable_magic(bytes));
+	return len >= MAGIC_LEN && (lz4_magic(bytes) || skippable_magic(bytes));
 }
 
 #ifdef HAVE_LZ4

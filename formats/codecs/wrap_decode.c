@@ -27,11 +27,11 @@ struct decoding {
 	struct source *inner;
 	void *decoder;
 	unsigned char *input;
-	size_t start, end;  /* input[start, end) is not yet decoded */
-	uint64_t position;  /* of `end` in the inner source */
+	size_t start, end; /* input[start, end) is not yet decoded */
+	uint64_t position; /* of `end` in the inner source */
 	bool input_ended;
-	bool between;	    /* a member is complete */
-	bool ended;	    /* the last one is */
+	bool between; /* a member is complete */
+	bool ended;   /* the last one is */
 };
 
 /* More input behind what is left of the old. */
@@ -130,8 +130,8 @@ static int decode_pull(void *opaque, void *buf, size_t len, size_t *got,
 
 	*got = 0;
 	while (!*got && !decoding->ended) {
-		if (decoding->between ? next_member(decoding, err) :
-					step(decoding, buf, len, got, err))
+		if (decoding->between ? next_member(decoding, err)
+				      : step(decoding, buf, len, got, err))
 			return -1;
 	}
 	return 0;

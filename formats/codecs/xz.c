@@ -17,8 +17,9 @@
 static bool xz_probe(const unsigned char *bytes, size_t len)
 {
 	return len >= LZMA_STREAM_HEADER_SIZE &&
-	       !memcmp(bytes, "\xfd"
-			      "7zXZ",
+	       !memcmp(bytes,
+		       "\xfd"
+		       "7zXZ",
 		       6) &&
 	       !bytes[6] && !(bytes[7] & 0xf0);
 }
@@ -53,8 +54,7 @@ static lzma_ret start(lzma_stream *lzma, unsigned threads, uint64_t memory)
 	return lzma_stream_decoder(lzma, stop, DECODER_FLAGS);
 }
 
-static void *xz_decoder_open(unsigned threads, uint64_t memory,
-			     struct err *err)
+static void *xz_decoder_open(unsigned threads, uint64_t memory, struct err *err)
 {
 	static const lzma_stream fresh = LZMA_STREAM_INIT;
 	struct xz_decoder *decoder = mem_zalloc(sizeof *decoder);
@@ -68,18 +68,16 @@ static void *xz_decoder_open(unsigned threads, uint64_t memory,
 	return decoder;
 }
 
-static int xz_fail(struct xz_decoder *decoder, lzma_ret result,
-		   struct err *err)
+static int xz_fail(struct xz_decoder *decoder, lzma_ret result, struct err *err)
 {
 	switch (result) {
 	case LZMA_MEMLIMIT_ERROR:
-		return err_set(err, ERR_LIMIT,
-			       "needs %llu bytes of memory, allowed are "
-			       "%llu; allow more with --memory",
-			       (unsigned long long)lzma_memusage(
-				       &decoder->lzma),
-			       (unsigned long long)lzma_memlimit_get(
-				       &decoder->lzma));
+		return err_set(
+			err, ERR_LIMIT,
+			"needs %llu bytes of memory, allowed are "
+			"%llu; allow more with --memory",
+			(unsigned long long)lzma_memusage(&decoder->lzma),
+			(unsigned long long)lzma_memlimit_get(&decoder->lzma));
 	case LZMA_MEM_ERROR:
 		return err_set(err, ERR_LIMIT, "no memory for a dictionary");
 	case LZMA_UNSUPPORTED_CHECK:
@@ -144,7 +142,6 @@ static void xz_decoder_close(void *opaque)
 #define CHECK LZMA_CHECK_CRC64
 #define BLOCK_LEN_MIN ((size_t)(4 * MIB))
 #define LEVEL_DEFAULT 6
-#define INDEX_MEMORY ((uint64_t)LIMIT_TABLE_LEN)
 
 struct xz_encoder {
 	lzma_options_lzma options;
@@ -176,8 +173,7 @@ static void *xz_encoder_open(int level, struct err *err)
 
 	if (lzma_lzma_preset(&encoder->options, (uint32_t)level)) {
 		free(encoder);
-		err_set(err, ERR_UNSUPPORTED, "liblzma has no level %d",
-			level);
+		err_set(err, ERR_UNSUPPORTED, "liblzma has no level %d", level);
 		return NULL;
 	}
 	encoder->filters[0].id = LZMA_FILTER_LZMA2;
@@ -199,8 +195,7 @@ static int xz_encode_block(void *opaque, const unsigned char *in, size_t len,
 	if (result == LZMA_MEM_ERROR)
 		return err_set(err, ERR_LIMIT, "no memory for an encoder");
 	if (result != LZMA_OK)
-		return err_set(err, ERR_BUG, "liblzma answers %d",
-			       (int)result);
+		return err_set(err, ERR_BUG, "liblzma answers %d", (int)result);
 	return 0;
 }
 
@@ -260,8 +255,7 @@ static size_t xz_frame_end_bound(void *opaque)
 {
 	struct xz_frame *frame = opaque;
 
-	return (size_t)lzma_index_size(frame->index) +
-	       LZMA_STREAM_HEADER_SIZE;
+	return (size_t)lzma_index_size(frame->index) + LZMA_STREAM_HEADER_SIZE;
 }
 
 static int xz_frame_end(void *opaque, unsigned char *out, size_t room,
@@ -304,7 +298,7 @@ const struct codec codec_xz = {
 	.index_open = xz_index_open,
 	.index_decode = xz_index_decode,
 	.index_close = xz_index_close,
-	.level_min = 0,
+	.level_min = 1, /* 0 stands for the default */
 	.level_max = 9,
 	.level_default = LEVEL_DEFAULT,
 	.block_len = xz_block_len,

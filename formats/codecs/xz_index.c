@@ -44,8 +44,7 @@ static int unusable(lzma_ret result, struct err *err)
 /* The indexes of all streams of the file, joined. Ends because the decoder
  * walks back from the end of the file and stops by itself at a turn without
  * progress (LZMA_BUF_ERROR). */
-static int read_index(lzma_stream *lzma, struct source *inner,
-		      struct err *err)
+static int read_index(lzma_stream *lzma, struct source *inner, struct err *err)
 {
 	AUTO_FREE unsigned char *buf = mem_buffer(READ_LEN);
 	uint64_t position = 0;
@@ -83,8 +82,8 @@ static int copy_blocks(struct xz_index *xz, const lzma_index *list,
 	uint64_t count = lzma_index_block_count(list);
 	lzma_index_iter iter;
 
-	index->start = mem_capped(count + 1, sizeof *index->start,
-				  INDEX_MEMORY, "index", err);
+	index->start = mem_capped(count + 1, sizeof *index->start, INDEX_MEMORY,
+				  "index", err);
 	xz->blocks = mem_capped(count, sizeof *xz->blocks, INDEX_MEMORY,
 				"index", err);
 	if (!index->start || !xz->blocks)
@@ -105,8 +104,8 @@ static int copy_blocks(struct xz_index *xz, const lzma_index *list,
 		};
 		index->start[index->count++] =
 			iter.block.uncompressed_file_offset;
-		index->largest = max_u64(index->largest,
-					 iter.block.uncompressed_size);
+		index->largest =
+			max_u64(index->largest, iter.block.uncompressed_size);
 	}
 	index->size = lzma_index_uncompressed_size(list);
 	index->start[index->count] = index->size;

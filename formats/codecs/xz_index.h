@@ -6,8 +6,8 @@
 #include "formats/codecs/codec.h"
 
 struct codec_index *xz_index_open(struct source *inner, struct err *err);
-int xz_index_decode(struct codec_index *index, size_t block,
-		    unsigned char *out, struct err *err);
+int xz_index_decode(struct codec_index *index, size_t block, unsigned char *out,
+		    struct err *err);
 void xz_index_close(struct codec_index *index);
 
 #endif

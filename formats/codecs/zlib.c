@@ -97,8 +97,7 @@ static int zlib_inflate_step(void *state, struct inflate_step *step)
 	step->end = result == Z_STREAM_END;
 	step->back_len = 0;
 	/* Z_BUF_ERROR: it needs more of either; the caller sees no progress. */
-	return result == Z_OK || result == Z_STREAM_END ||
-			       result == Z_BUF_ERROR
+	return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR
 		       ? 0
 		       : -1;
 }

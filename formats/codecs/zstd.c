@@ -6,9 +6,8 @@
 #include "base/bytes.h"
 #include "formats/codecs/block.h"
 #include "formats/codecs/skippable.h"
+#include "formats/codecs/zstd_index.h"
 
-#define MAGIC 0xfd2fb528
-#define MAGIC_LEN 4
 #define RESERVED_BIT 0x08 /* of the header's first byte */
 
 static bool zstd_probe(const unsigned char *bytes, size_t len)
@@ -19,14 +18,16 @@ static bool zstd_probe(const unsigned char *bytes, size_t len)
 	 * not. */
 	if (at && at == len)
 		return true;
-	return len - at > MAGIC_LEN && bytes_le32(bytes + at) == MAGIC &&
-	       !(bytes[at + MAGIC_LEN] & RESERVED_BIT);
+	return len - at > ZSTD_FRAME_MAGIC_LEN &&
+	       bytes_le32(bytes + at) == ZSTD_FRAME_MAGIC &&
+	       !(bytes[at + ZSTD_FRAME_MAGIC_LEN] & RESERVED_BIT);
 }
 
 static bool zstd_member(const unsigned char *bytes, size_t len)
 {
-	return len >= MAGIC_LEN &&
-	       (bytes_le32(bytes) == MAGIC || skippable_magic(bytes));
+	return len >= ZSTD_FRAME_MAGIC_LEN &&
+	       (bytes_le32(bytes) == ZSTD_FRAME_MAGIC ||
+		skippable_magic(bytes));
 }
 
 #ifdef HAVE_ZSTD
@@ -85,18 +86,18 @@ static uint64_t window_of(const struct zstd_decoder *decoder)
 {
 	static const size_t id_len[] = { 0, 1, 2, 4 };
 	const unsigned char *head = decoder->head;
-	unsigned descriptor = head[MAGIC_LEN];
+	unsigned descriptor = head[ZSTD_FRAME_MAGIC_LEN];
 
 	if (decoder->have < HEAD_LEN)
 		return 0;
 	if (!(descriptor & 0x20)) {
-		unsigned window = head[MAGIC_LEN + 1];
+		unsigned window = head[ZSTD_FRAME_MAGIC_LEN + 1];
 		uint64_t base = (uint64_t)1 << (10 + (window >> 3));
 
 		return base + base / 8 * (window & 7);
 	}
 	/* A single segment: as large as its content. */
-	head += MAGIC_LEN + 1 + id_len[descriptor & 3];
+	head += ZSTD_FRAME_MAGIC_LEN + 1 + id_len[descriptor & 3];
 	switch (descriptor >> 6) {
 	case 2:
 		return bytes_le32(head);
@@ -117,8 +118,7 @@ static int zstd_fail(const struct zstd_decoder *decoder, size_t result,
 		return err_set(err, ERR_LIMIT,
 			       "needs a window of %llu bytes, allowed are "
 			       "%llu; allow more with --memory",
-			       (unsigned long long)window_of(decoder),
-			       allowed);
+			       (unsigned long long)window_of(decoder), allowed);
 	case ZSTD_error_memory_allocation:
 		return err_set(err, ERR_LIMIT, "no memory for a window");
 	case ZSTD_error_dictionary_wrong:
@@ -164,8 +164,8 @@ static int zstd_decoder_next(void *opaque, struct err *err)
 	struct zstd_decoder *decoder = opaque;
 
 	decoder->have = 0;
-	if (ZSTD_isError(ZSTD_DCtx_reset(decoder->dctx,
-					 ZSTD_reset_session_only)))
+	if (ZSTD_isError(
+		    ZSTD_DCtx_reset(decoder->dctx, ZSTD_reset_session_only)))
 		return err_set(err, ERR_BUG, "the decoder cannot be reset");
 	return 0;
 }
@@ -195,8 +195,8 @@ static void *new_encoder(int level, bool checksum, struct err *err)
 	ZSTD_CCtx *cctx = ZSTD_createCCtx();
 
 	if (!cctx ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(
-		    cctx, ZSTD_c_compressionLevel, level)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_compressionLevel,
+						level)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_checksumFlag,
 						checksum))) {
 		ZSTD_freeCCtx(cctx);
@@ -211,9 +211,9 @@ static void *zstd_encoder_open(int level, struct err *err)
 	return new_encoder(level, true, err);
 }
 
-static int zstd_encode_block(void *encoder, const unsigned char *in,
-			     size_t len, unsigned char *out, size_t room,
-			     size_t *out_len, struct err *err)
+static int zstd_encode_block(void *encoder, const unsigned char *in, size_t len,
+			     unsigned char *out, size_t room, size_t *out_len,
+			     struct err *err)
 {
 	size_t result = ZSTD_compress2(encoder, out, room, in, len);
 
@@ -231,8 +231,7 @@ static void zstd_encoder_close(void *encoder)
 
 /* ---- the block face ---- */
 
-static void *zstd_block_encoder_open(int level, int window_log,
-				     struct err *err)
+static void *zstd_block_encoder_open(int level, int window_log, struct err *err)
 {
 	(void)window_log;
 	/* Containers of blocks have had no checksums in them so far. */
@@ -293,6 +292,9 @@ const struct codec codec_zstd = {
 	.decoder_step = zstd_decoder_step,
 	.decoder_next = zstd_decoder_next,
 	.decoder_close = zstd_decoder_close,
+	.index_open = zstd_index_open,
+	.index_decode = zstd_index_decode,
+	.index_close = zstd_index_close,
 	.level_min = 1,
 	.level_max = LEVEL_MAX,
 	.level_default = LEVEL_DEFAULT,
