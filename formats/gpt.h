@@ -35,8 +35,9 @@ struct gpt {
 
 /* `head`: the first bytes of the disk (GPT_HEAD_LEN, less if it is smaller).
  * `tail`: the last `tail_len` bytes of a disk of `size` (enough for the
- * backup header: 4096), or NULL when they are not to be had (a stream): then
- * the primary's word is taken for where the backup is. */
+ * backup header: 4096, one sector more if the size is not whole sectors), or
+ * NULL when they are not to be had (a stream): then the primary's word is
+ * taken for where the backup is, and with size 0 (unknown) for the end too. */
 void gpt_read(const unsigned char *head, size_t head_len,
 	      const unsigned char *tail, size_t tail_len, uint64_t size,
 	      struct gpt *out);
@@ -58,10 +59,13 @@ int gpt_move_backup(const unsigned char *head, size_t head_len,
 		    struct err *err);
 void gpt_patches_free(struct gpt_patch patches[GPT_PATCHES], unsigned count);
 
-/* Guest content of every kind, for shrinking: the end (bytes) of what a
- * partition table or file system signature in `head` says is in use; 0 when
- * nothing is known. Knows GPT, MBR (primary and extended entries), ext2/3/4,
- * XFS, btrfs, NTFS, FAT, swap, LVM, LUKS, squashfs, ISO 9660. */
+/* Guest content of every kind, for shrinking: the farthest end (bytes) of
+ * what partition tables and file system signatures in `head` say is in use,
+ * and whose it is; 0 when nothing is known, UINT64_MAX when it reaches to the
+ * end of the disk, wherever that is (LUKS). A GPT's backup is not counted.
+ * Give it LIMIT_PROBE_LEN of head: btrfs begins at 64 KiB. Knows what
+ * guest.c knows: GPT, MBR (primary and extended entries), ext2/3/4, XFS,
+ * btrfs, NTFS, FAT, swap, LVM, LUKS, squashfs, ISO 9660 and more. */
 uint64_t gpt_used_end(const unsigned char *head, size_t head_len,
 		      const char **what);
 
