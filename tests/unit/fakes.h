@@ -78,8 +78,12 @@ static inline int fake_source_read(struct source *source, void *buf,
 		result = source_read(fake->inner, buf, len, offset, got, err);
 	if (!result)
 		atomic_fetch_add(&fake->bytes, *got);
-	fake->source.size = fake->inner->size;
-	fake->source.size_known = fake->inner->size_known;
+	if (!source->seekable) {
+		source->size = fake->inner->size;
+		source->size_known = fake->inner->size_known;
+		source->tail_len = fake->inner->tail_len;
+		memcpy(source->tail, fake->inner->tail, source->tail_len);
+	}
 	atomic_fetch_sub(&fake->in_flight, 1);
 	return result;
 }
