@@ -225,9 +225,16 @@ GUEST_FS(ext)
 		blocks |= (uint64_t)bytes_le32(p + 0x150) << 32;
 	/* extents, 64bit, flex_bg, huge_file and the like came with ext4; a
 	 * journal alone is ext3. */
-	out->name = (incompat & ~0x16u) || (ro & ~7u) ? "ext4"
-		    : compat & 4		      ? "ext3"
-						      : "ext2";
+	if ((incompat & ~0x16u) || (ro & ~7u)) {
+		out->name = "ext4";
+		out->title = "ext4 file system";
+	} else if (compat & 4) {
+		out->name = "ext3";
+		out->title = "ext3 file system";
+	} else {
+		out->name = "ext2";
+		out->title = "ext2 file system";
+	}
 	return found(out, 1024, times(blocks, 1024ull << log),
 		     "0xEF53 at 1080, block size %llu", 1024ull << log);
 }

@@ -154,7 +154,8 @@ struct finding {
 	struct probe_hit hit;
 };
 
-static void note_add(struct probe_hit *hit, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+note_add(struct probe_hit *hit, const char *format, va_list args)
 {
 	size_t used = strlen(hit->note);
 

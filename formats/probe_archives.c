@@ -68,9 +68,9 @@ bool probe_tar(const struct probe_view *v, struct probe_hit *hit)
 	 * as much for the digits it must be written in. */
 	hit->bits = 40 + (magic ? 40 : 0);
 	probe_note(hit, 0, "%s, checksum right",
-		   !magic			? "header without magic (v7)"
-		   : !memcmp(p + 262, " \0", 2) ? "\"ustar  \" at 257 (old GNU)"
-						: "\"ustar\" at 257");
+		   !magic		       ? "header without magic (v7)"
+		   : !memcmp(p + 262, "  ", 2) ? "\"ustar  \" at 257 (old GNU)"
+					       : "\"ustar\" at 257");
 	/* Members' data stands uncompressed behind the first header. */
 	hit->data_from = TAR_BLOCK;
 	return true;

@@ -309,6 +309,32 @@ static void test_trailer(void)
 	CHECK_STR(probe_trailer(layer + ROOM - 512, 512), "dmg");
 }
 
+/* What is said to people, once for each kind of words. */
+static void test_words(void)
+{
+	struct probe_report r;
+
+	memset(layer, 0, ROOM);
+	make_qcow2();
+	r = as_file(ROOM);
+	CHECK_STR(r.title, "QEMU disk (qcow2)");
+	CHECK_STR(r.evidence, "\"QFI\\xfb\" at 0, version 3");
+	make_mbr();
+	r = as_file(ROOM);
+	CHECK_STR(r.conflict, "it is qcow2, but as a raw disk it is mbr "
+			      "(55 AA at 510 and a table of 1 partition); "
+			      "say which with -f");
+	memset(layer, 0, ROOM);
+	r = as_file(make_tar_gnu());
+	CHECK_STR(r.evidence, "\"ustar  \" at 257 (old GNU), checksum right");
+	memset(layer, 0, ROOM);
+	r = as_file(make_vhd_fixed());
+	CHECK_STR(r.title, "VHD (fixed)");
+	memset(layer, 0, ROOM);
+	r = as_file(make_mbr());
+	CHECK_STR(r.title, "MBR partition table");
+}
+
 static void test_known(void)
 {
 	enum probe_class class;
@@ -333,6 +359,7 @@ int main(void)
 	test_windows();
 	test_pairs();
 	test_trailer();
+	test_words();
 	test_known();
 	return check_result();
 }
