@@ -129,6 +129,13 @@ void json_add_text(struct json *list, const char *text)
 	json_add(list, make_text(text));
 }
 
+struct json *json_close(struct json *json)
+{
+	if (json)
+		json_object_put(inner(json));
+	return NULL;
+}
+
 static void print(FILE *out, struct json *take, int flags)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -208,6 +215,12 @@ void json_add(struct json *list, struct json *take)
 void json_add_text(struct json *list, const char *text)
 {
 	(void)list, (void)text;
+}
+
+struct json *json_close(struct json *json)
+{
+	(void)json;
+	return NULL;
 }
 
 void json_print(FILE *out, struct json *take)

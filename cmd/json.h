@@ -29,6 +29,10 @@ void json_put_bool(struct json *object, const char *key, bool value);
 void json_add(struct json *list, struct json *take);
 void json_add_text(struct json *list, const char *text);
 
+/* Releases what was neither printed nor put elsewhere. Accepts NULL, returns
+ * NULL. */
+struct json *json_close(struct json *json);
+
 /* On one line, without a newline; or, for people, on several, with one. The
  * value is released. */
 void json_print(FILE *out, struct json *take);

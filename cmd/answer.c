@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns how answers on standard output look and end. Does not know any one
+ * command. */
+#include "cmd/answer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "transforms/tags.h"
+
+char *answer_size(uint64_t size, char *buf, size_t len)
+{
+	char exact[32], plain[32];
+
+	units_exact(size, exact, sizeof exact);
+	snprintf(plain, sizeof plain, "%" PRIu64, size);
+	if (strcmp(exact, plain))
+		snprintf(buf, len, "%s (%s)", plain, exact);
+	else
+		snprintf(buf, len, "%s", plain);
+	return buf;
+}
+
+void answer_text(const char *text)
+{
+	for (; *text; text++)
+		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' :
+								      *text);
+}
+
+struct json *answer_words(const char *text)
+{
+	struct json *list = json_list_open();
+	char word[2 * TAG_LEN];
+
+	/* Each turn takes a word or ends. */
+	for (;;) {
+		text += strspn(text, " ");
+		size_t len = strcspn(text, " ");
+
+		if (!len)
+			return list;
+		snprintf(word, sizeof word, "%.*s", (int)len, text);
+		json_add_text(list, word);
+		text += len;
+	}
+}
+
+static void stack_layers(const struct image *image, struct state *out)
+{
+	uint32_t count = image->layers < LIMIT_COMPRESSIONS ?
+		image->layers : LIMIT_COMPRESSIONS;
+
+	for (uint32_t i = count; i-- > 0;)
+		state_push(out, TAG_COMPRESSION, image->layer[i].codec);
+}
+
+void answer_tags(const struct image *image, struct state *out)
+{
+	char size[32];
+
+	memset(out, 0, sizeof *out);
+	stack_layers(image, out);
+	state_set(out, TAG_TEMPLATE, "yes");
+	if (image->report.class == PROBE_ARCHIVE)
+		state_set(out, TAG_ARCHIVE, image->report.name);
+	else
+		state_set(out, TAG_FORMAT, image->format);
+	snprintf(size, sizeof size, "%" PRIu64, image->size);
+	state_set(out, TAG_SIZE, image->size_known ? size : "unknown");
+	state_set(out, TAG_INNER, image->inner);
+	state_set(out, TAG_SNAPSHOTS, image->snapshots ? "kept" : "");
+	state_set(out, TAG_BACKING, image->backing ? "yes" : "");
+	state_set(out, TAG_ENCRYPTION, image->encrypted ? "yes" : "");
+	state_set(out, TAG_GPT, image->gpt);
+}
+
+void answer_facts(const struct facts *facts)
+{
+	char size[64];
+
+	for (unsigned i = 0; i < facts->count && i < FACTS_MAX; i++) {
+		const struct fact *fact = &facts->fact[i];
+
+		printf("%s: ", fact->name);
+		if (fact->type == FACT_NUMBER)
+			fputs(answer_size(fact->number, size, sizeof size),
+			      stdout);
+		else if (fact->type == FACT_BOOL)
+			fputs(fact->number ? "yes" : "no", stdout);
+		else
+			answer_text(fact->text);
+		putchar('\n');
+	}
+}
+
+static bool said_before(const struct facts *facts, unsigned index)
+{
+	for (unsigned i = 0; i < index; i++)
+		if (!strcmp(facts->fact[i].name, facts->fact[index].name))
+			return true;
+	return false;
+}
+
+/* All values of a name that is given more than once: texts, each of them. */
+static struct json *list_facts(const struct facts *facts, unsigned index)
+{
+	const char *name = facts->fact[index].name;
+	struct json *list = json_list_open();
+	char number[32];
+
+	for (unsigned i = index; i < facts->count && i < FACTS_MAX; i++) {
+		const struct fact *fact = &facts->fact[i];
+
+		if (strcmp(fact->name, name))
+			continue;
+		snprintf(number, sizeof number, "%" PRIu64, fact->number);
+		json_add_text(list, fact->type == FACT_TEXT ? fact->text :
+							      number);
+	}
+	return list;
+}
+
+static bool said_again(const struct facts *facts, unsigned index)
+{
+	for (unsigned i = index + 1; i < facts->count && i < FACTS_MAX; i++)
+		if (!strcmp(facts->fact[i].name, facts->fact[index].name))
+			return true;
+	return false;
+}
+
+struct json *answer_facts_json(const struct facts *facts)
+{
+	struct json *json = json_object_open();
+
+	for (unsigned i = 0; i < facts->count && i < FACTS_MAX; i++) {
+		const struct fact *fact = &facts->fact[i];
+
+		if (said_before(facts, i))
+			continue;
+		if (said_again(facts, i))
+			json_put(json, fact->name, list_facts(facts, i));
+		else if (fact->type == FACT_NUMBER)
+			json_put_number(json, fact->name, fact->number);
+		else if (fact->type == FACT_BOOL)
+			json_put_bool(json, fact->name, fact->number);
+		else
+			json_put_text(json, fact->name, fact->text);
+	}
+	return json;
+}
+
+int answer_end(struct ui *take_ui, struct err *err, int status)
+{
+	int failed;
+
+	if (err->kind == ERR_NONE && (fflush(stdout) || ferror(stdout))) {
+		/* Where SIGPIPE is ignored, end as it would have ended us. */
+		if (errno == EPIPE) {
+			err_set(err, ERR_INTERRUPTED, "standard output");
+			err->signal = SIGPIPE;
+		} else {
+			err_sys(err, ERR_IO, "standard output");
+		}
+	}
+	failed = ui_end(take_ui, err);
+	ui_close(take_ui);
+	return failed ? failed : status;
+}
