@@ -85,7 +85,8 @@ void qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count)
 	uint64_t entries = (uint64_t)1 << w->room.count_bits;
 
 	/* The others count 1, which is filled in when the block is stored;
-	 * qcow2_take never stores the block of the cluster being filled. */
+	 * the block of the cluster being filled is the open one, because
+	 * store_blocks never passes it and always comes up to it. */
 	if (count > 1)
 		put_count(w->block, w->config.refcount_order,
 			  cluster % entries, count);
@@ -341,6 +342,9 @@ int qcow2_end(struct qcow2_writer *w, struct err *err)
 	struct qcow2_head head = { .size = w->size };
 	uint64_t place;
 
+	/* First the blocks before that of the cluster being filled. */
+	if (store_blocks(w, err))
+		return -1;
 	qcow2_pack_close(w);
 	if (store_l2(w, &w->l2, err) || store_l2(w, &w->kept, err) ||
 	    store_l1(w, err))
