@@ -27,7 +27,8 @@ struct part {
 };
 
 /* Is the part, now complete, as good as the label? Before the goal it must
- * leave no less memory to what follows. */
+ * leave no less temp and memory to what follows: fewer steps may cost more,
+ * since the others then start from other states. */
 static bool part_serves(const struct problem *problem,
 			const struct label *label, const struct part *part)
 {
@@ -36,6 +37,8 @@ static bool part_serves(const struct problem *problem,
 	if (label->node->goal)
 		return part->node->goal;
 	return part->node == label->node &&
+	       (problem->temp_limit == UINT64_MAX ||
+		part->load.temp <= label->load.temp) &&
 	       (problem->memory_limit == UINT64_MAX ||
 		part->load.memory <= label->load.memory);
 }

@@ -98,9 +98,20 @@ static bool is_of_goal(const struct need *need)
 	       need->op == NEED_GOAL_NAMES;
 }
 
-/* Why the transition cannot be taken, and why that cannot be helped. */
+/* Is the transition named anyway, beside the nearest to what is asked? */
+static bool is_beside(const struct reach *reach, struct asked asked,
+		      const struct transition *transition)
+{
+	for (unsigned i = 0; i <= EXPLAIN_BESIDE; i++)
+		if (reach_nearest(reach, asked, i) == transition)
+			return true;
+	return false;
+}
+
+/* Why the transition, one of the nearest to what is asked, cannot be taken,
+ * and why that cannot be helped. */
 static void add_reason(struct words *words, const struct reach *reach,
-		       const struct transition *transition)
+		       struct asked asked, const struct transition *transition)
 {
 	unsigned unmet;
 	const struct need *need = reach_unmet(reach, transition, &unmet);
@@ -108,13 +119,13 @@ static void add_reason(struct words *words, const struct reach *reach,
 	words_add(words, "%s%s", transition->name,
 		  need ? "" : " is not possible there");
 	for (unsigned depth = 0; need; depth++) {
-		struct asked asked = { need->group, transition };
+		struct asked also = { need->group, transition };
 		const struct transition *other;
 
 		add_need(words, reach, need);
-		other = is_of_goal(need) ? NULL
-					 : reach_nearest(reach, asked, 0);
-		if (!other || other == transition || depth == EXPLAIN_DEPTH)
+		other = is_of_goal(need) ? NULL : reach_nearest(reach, also, 0);
+		if (!other || other == transition || depth == EXPLAIN_DEPTH ||
+		    is_beside(reach, asked, other))
 			return;
 		need = reach_unmet(reach, other, &unmet);
 		if (need)
@@ -147,7 +158,7 @@ static void explain_want(const struct reach *reach, const struct want *want,
 			  group_of(problem, want->group)->name);
 	for (unsigned i = 0; nearest && i <= EXPLAIN_BESIDE; i++) {
 		words_add(&words, "%s", i ? "; or " : "");
-		add_reason(&words, reach, nearest);
+		add_reason(&words, reach, asked, nearest);
 		nearest = reach_nearest(reach, asked, i + 1);
 	}
 }
@@ -159,9 +170,9 @@ static void add_limit(struct words *words, uint64_t found, uint64_t limit,
 
 	if (found <= limit)
 		return;
-	words_add(words, "%s%s of %s, allowed are %s",
-		  words->used ? " and " : "", units_about(found, is, sizeof is),
-		  what, units_about(limit, may, sizeof may));
+	words_add(words, "%s%s of %s (allowed: %s)", words->used ? " and " : "",
+		  units_about(found, is, sizeof is), what,
+		  units_about(limit, may, sizeof may));
 }
 
 /* Is there a plan above the limits? */

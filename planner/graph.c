@@ -10,22 +10,25 @@
 
 #include "base/mem.h"
 
-/* Over the groups in use only: the others are zero in every state. TAG_LEN
- * is a multiple of eight. */
+/* Over the groups in use only: the others are zero in every state; and over
+ * a tag's words up to the one with its NUL, as zeros follow. */
 static uint64_t hash_state(const struct graph *graph, const struct state *state)
 {
-	size_t len = (size_t)graph->problem->vocabulary->count * TAG_LEN;
-	const char *bytes = state->tag[0];
+	unsigned count = graph->problem->vocabulary->count;
 	uint64_t hash = 0x9e3779b97f4a7c15u;
 
 	_Static_assert(TAG_LEN % 8 == 0, "tags are hashed by words");
-	for (size_t i = 0; i < len; i += 8) {
-		uint64_t word;
+	for (unsigned group = 0; group < count; group++)
+		for (unsigned i = 0; i < TAG_LEN; i += 8) {
+			const char *bytes = state->tag[group] + i;
+			uint64_t word;
 
-		memcpy(&word, bytes + i, sizeof word);
-		hash = (hash ^ word) * 0xff51afd7ed558ccdu;
-		hash ^= hash >> 32;
-	}
+			memcpy(&word, bytes, sizeof word);
+			hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+			hash ^= hash >> 32;
+			if (!bytes[7])
+				break;
+		}
 	return hash;
 }
 

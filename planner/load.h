@@ -19,13 +19,12 @@ struct load {
 	/* Since the start. */
 	uint64_t temp;	       /* bytes that live on */
 	uint64_t memory_peak;  /* of any pipeline */
-	uint64_t memory_total; /* as if no barrier divided them */
 };
 
 /* The predicted time if the run ended here. */
 double load_weight(const struct load *load, unsigned threads);
 void load_add(struct load *load, const struct cost *cost, unsigned threads);
-/* Is `a` in no component worse, whatever follows? */
+/* Is `a` in no component of time worse, whatever follows? */
 bool load_covers(const struct load *a, const struct load *b);
 
 #endif

@@ -43,7 +43,6 @@ void load_add(struct load *load, const struct cost *cost, unsigned threads)
 	}
 	load->temp = add_capped(load->temp, cost->temp);
 	load->memory = add_capped(load->memory, cost->memory);
-	load->memory_total = add_capped(load->memory_total, cost->memory);
 	if (load->memory > load->memory_peak)
 		load->memory_peak = load->memory;
 	if (!cost->barrier)
@@ -55,12 +54,9 @@ void load_add(struct load *load, const struct cost *cost, unsigned threads)
 	load->memory = 0;
 }
 
-/* The peak of memory is left out: closed pipelines kept the limit, and
- * nothing that follows depends on them. */
 bool load_covers(const struct load *a, const struct load *b)
 {
-	if (a->done > b->done || a->serial > b->serial || a->cpu > b->cpu ||
-	    a->temp > b->temp || a->memory > b->memory)
+	if (a->done > b->done || a->serial > b->serial || a->cpu > b->cpu)
 		return false;
 	for (unsigned i = 0; i < COST_DEVICES; i++)
 		if (a->device[i] > b->device[i])
