@@ -336,12 +336,12 @@ static void test_used(void)
 	put_partition(0, 1, 0x83, UINT32_MAX, UINT32_MAX);
 	check_used(2 * (uint64_t)UINT32_MAX * 512, "MBR");
 	/* Logical partitions, one of which leaves its container; the chain
-	 * ends at a link backwards. */
+	 * ends at a link to itself. */
 	put_partition(0, 0, 0x05, 50, 100);
 	put_partition(50, 0, 0x83, 1, 9);
 	put_partition(50, 1, 0x05, 20, 30);
 	put_partition(70, 0, 0x83, 1, 999);
-	put_partition(70, 1, 0x05, 0, 30);
+	put_partition(70, 1, 0x05, 20, 30);
 	check_used((70 + 1 + 999) * 512, "MBR");
 	memcpy(disk + 1080, "\x53\xEF", 2); /* ext: 1024 blocks of 4096 */
 	bytes_put_le32(disk + 1024, 16);
