@@ -81,15 +81,14 @@ static void *zstd_decoder_open(unsigned threads, uint64_t memory,
 	return decoder;
 }
 
-/* The window a frame's header asks for; 0 when that cannot be read. */
+/* The window a frame's header asks for. It is complete when the library has
+ * refused it. */
 static uint64_t window_of(const struct zstd_decoder *decoder)
 {
 	static const size_t id_len[] = { 0, 1, 2, 4 };
 	const unsigned char *head = decoder->head;
 	unsigned descriptor = head[ZSTD_FRAME_MAGIC_LEN];
 
-	if (decoder->have < HEAD_LEN)
-		return 0;
 	if (!(descriptor & 0x20)) {
 		unsigned window = head[ZSTD_FRAME_MAGIC_LEN + 1];
 		uint64_t base = (uint64_t)1 << (10 + (window >> 3));
