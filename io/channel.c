@@ -69,14 +69,13 @@ int channel_send(int channel, uint32_t type, const void *body, size_t len,
 	/* The body is only read from; the type has no const. */
 	struct iovec parts[2] = { { header, sizeof header },
 				  { (void *)(uintptr_t)body, len } };
-	struct msghdr message = { .msg_iov = parts,
-				  .msg_iovlen = len ? 2 : 1 };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = len ? 2 : 1 };
 	union control control;
 
 	if (len > CHANNEL_MAX)
 		return err_set(err, ERR_BUG,
-			       "a message of %zu bytes is larger than %zu",
-			       len, CHANNEL_MAX);
+			       "a message of %zu bytes is larger than %zu", len,
+			       CHANNEL_MAX);
 	memcpy(header, &type, sizeof type);
 	memcpy(header + sizeof type, &len32, sizeof len32);
 	if (fd >= 0)
@@ -179,8 +178,7 @@ static int receive_body(int channel, struct channel_message *out,
 	out->body = malloc(out->len);
 	if (!out->body)
 		return err_set(err, ERR_LIMIT,
-			       "no memory for a message of %u bytes",
-			       out->len);
+			       "no memory for a message of %u bytes", out->len);
 	return receive_rest(channel, out->body, out->len, err);
 }
 

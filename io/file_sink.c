@@ -80,8 +80,7 @@ static int write_zeros(struct sink *sink, uint64_t offset, uint64_t length,
 			size_t len = (size_t)min_u64(left, ZERO_BYTES_LEN);
 
 			/* Only read from; the type has no const. */
-			vector[count].iov_base =
-				(void *)(uintptr_t)zero_bytes;
+			vector[count].iov_base = (void *)(uintptr_t)zero_bytes;
 			vector[count].iov_len = len;
 			left -= len;
 		}
@@ -129,8 +128,8 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	if (how == SINK_ZERO_ALLOCATE) {
 		done = try_fallocate(sink, 0, offset, length, err);
 		if (done > 0 && !sink->fresh)
-			done = try_fallocate(sink, FALLOC_FL_ZERO_RANGE,
-					     offset, length, err);
+			done = try_fallocate(sink, FALLOC_FL_ZERO_RANGE, offset,
+					     length, err);
 	}
 	if (done)
 		return done < 0 ? -1 : 0;
@@ -140,8 +139,8 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	if (ftruncate(file_fd(sink), (off_t)size))
-		return err_sys(err, ERR_IO,
-			       "cannot set the size to %llu bytes", ULL(size));
+		return err_sys(err, ERR_IO, "cannot set the size to %llu bytes",
+			       ULL(size));
 	return 0;
 }
 
@@ -176,8 +175,7 @@ static int zero_pages(struct sink *sink, uint64_t offset, uint64_t length,
 		if (done)
 			return done < 0 ? -1 : 0;
 	}
-	if (how != SINK_ZERO_WRITE &&
-	    !ioctl(file_fd(sink), BLKZEROOUT, range))
+	if (how != SINK_ZERO_WRITE && !ioctl(file_fd(sink), BLKZEROOUT, range))
 		return 0;
 	return write_zeros(sink, offset, length, err);
 }

@@ -20,7 +20,7 @@
 struct file_source {
 	struct source source;
 	int fd;
-	bool regular; /* else a block device */
+	bool regular;	    /* else a block device */
 	struct stat opened; /* as it was then */
 };
 
@@ -34,8 +34,7 @@ static int file_read(struct source *source, void *buf, size_t len,
 		n = pread(file->fd, buf, len, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return err_sys(err, ERR_IO, "cannot read at %llu",
-			       ULL(offset));
+		return err_sys(err, ERR_IO, "cannot read at %llu", ULL(offset));
 	if (!n && file->regular)
 		return err_set(err, ERR_TEMPORARY,
 			       "the file changed meanwhile: it ends at or "

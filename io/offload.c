@@ -27,8 +27,8 @@ static int unable_or_failed(const char *what, uint64_t to, struct err *err)
 	return OFFLOAD_UNABLE;
 }
 
-int offload_clone(int in, uint64_t from, int out, uint64_t to,
-		  uint64_t length, struct err *err)
+int offload_clone(int in, uint64_t from, int out, uint64_t to, uint64_t length,
+		  struct err *err)
 {
 	struct file_clone_range range = {
 		.src_fd = in,
@@ -41,8 +41,8 @@ int offload_clone(int in, uint64_t from, int out, uint64_t to,
 	do
 		result = ioctl(out, FICLONERANGE, &range);
 	while (result && errno == EINTR);
-	return result ? unable_or_failed("share blocks", to, err) :
-			OFFLOAD_DONE;
+	return result ? unable_or_failed("share blocks", to, err)
+		      : OFFLOAD_DONE;
 }
 
 int offload_copy(int in, uint64_t from, int out, uint64_t to, uint64_t length,
@@ -51,9 +51,9 @@ int offload_copy(int in, uint64_t from, int out, uint64_t to, uint64_t length,
 	off_t in_at = (off_t)from, out_at = (off_t)to;
 
 	while (length) {
-		ssize_t n = copy_file_range(in, &in_at, out, &out_at,
-					    (size_t)min_u64(length, COPY_STEP),
-					    0);
+		ssize_t n =
+			copy_file_range(in, &in_at, out, &out_at,
+					(size_t)min_u64(length, COPY_STEP), 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -70,14 +70,14 @@ int offload_copy(int in, uint64_t from, int out, uint64_t to, uint64_t length,
 
 bool offload_can_clone(int in, const char *dir)
 {
-	struct stat st, there;
+	struct stat st;
 	struct err err;
 	uint64_t block;
 
 	if (fstat(in, &st) || !S_ISREG(st.st_mode))
 		return false;
 	AUTO_FD int fd = spool_open_fd(dir, &err);
-	if (fd < 0 || fstat(fd, &there) || st.st_dev != there.st_dev)
+	if (fd < 0)
 		return false;
 	block = (uint64_t)st.st_blksize;
 	/* Less than a block can only be shared "to the end". */

@@ -89,8 +89,7 @@ static int open_stdout(struct output *output,
 static int open_stream(struct output *output, struct err *err)
 {
 	output->kind = OUTPUT_STREAM;
-	output->fd = open(output->target.path,
-			  O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	output->fd = open(output->target.path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	if (output->fd < 0)
 		return cannot_open(err);
 	if (isatty(output->fd))
@@ -154,8 +153,8 @@ static int open_unnamed(struct output *output, struct err *err)
 {
 	if (!can_link_unnamed())
 		return 0;
-	output->fd = openat(output->dir_fd, ".",
-			    O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	output->fd = openat(output->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			    0666);
 	if (output->fd >= 0)
 		return note_inode(output, err) ? -1 : 1;
 	if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL ||
@@ -221,8 +220,7 @@ static int keep_mode(struct output *output, struct err *err)
 }
 
 static int check_existing(const struct output *output,
-			  const struct output_options *options,
-			  struct err *err)
+			  const struct output_options *options, struct err *err)
 {
 	if (!options->force)
 		return err_set(err, ERR_CREATE,
@@ -231,6 +229,22 @@ static int check_existing(const struct output *output,
 		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
 			       "is write-protected");
 	return 0;
+}
+
+/* In a folder like /tmp only the owner may take a name away; better said now
+ * than by the rename after hours. */
+static int check_sticky(const struct output *output, struct err *err)
+{
+	struct stat dir;
+	uid_t me = geteuid();
+
+	if (!me || fstat(output->dir_fd, &dir) || !(dir.st_mode & S_ISVTX) ||
+	    dir.st_uid == me || output->target.st.st_uid == me)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		       "belongs to somebody else, and in %s only the owner "
+		       "may replace it",
+		       output->target.dir);
 }
 
 static int open_file(struct output *output,
@@ -246,7 +260,8 @@ static int open_file(struct output *output,
 	    !strcmp(target->name, ".."))
 		return err_set(err, ERR_CREATE,
 			       "is the name of a directory; name a file");
-	if (open_dir(output, err))
+	if (open_dir(output, err) ||
+	    (target->exists && check_sticky(output, err)))
 		return -1;
 	sibling_remove_strays(output->dir_fd, target->name);
 	result = open_unnamed(output, err);
@@ -283,8 +298,8 @@ static int open_path(struct output *output, const char *path,
 		return open_device(output, err);
 	if (type != S_IFREG)
 		return open_stream(output, err);
-	return options->in_place ? open_in_place(output, err) :
-				   open_file(output, options, err);
+	return options->in_place ? open_in_place(output, err)
+				 : open_file(output, options, err);
 }
 
 struct output *output_open(const char *path,

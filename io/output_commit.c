@@ -55,8 +55,7 @@ static int link_unnamed(const struct output *output, const char *name)
 	char path[FD_PATH_LEN];
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", output->fd);
-	return linkat(AT_FDCWD, path, output->dir_fd, name,
-		      AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, path, output->dir_fd, name, AT_SYMLINK_FOLLOW);
 }
 
 /* Give the unnamed file the name of a sibling. */
@@ -123,9 +122,9 @@ static int name_unnamed(struct output *output, struct err *err)
 static int sync_old_dir(const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *dir = slash ? mem_printf("%.*s/", (int)(slash - path),
-						 path) :
-				      mem_strdup(".");
+	AUTO_FREE char *dir =
+		slash ? mem_printf("%.*s/", (int)(slash - path), path)
+		      : mem_strdup(".");
 	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? 0 : sync_fd(fd, "the input's folder", err);

@@ -82,8 +82,8 @@ static int drop_until(struct source *source, uint64_t offset, struct err *err)
 	if (source->position < offset)
 		buf = mem_buffer(DROP_LEN);
 	while (got && source->position < offset) {
-		size_t len = (size_t)min_u64(DROP_LEN,
-					     offset - source->position);
+		size_t len =
+			(size_t)min_u64(DROP_LEN, offset - source->position);
 
 		got = 0;
 		if (read_stream(source, buf, len, &got, err))
@@ -122,11 +122,11 @@ int source_read_all(struct source *source, void *buf, size_t len,
 	if (got == len)
 		return 0;
 	/* A stream that ended short stands at its end. */
-	return err_set(err, ERR_DAMAGED,
-		       "%s at %llu lies past the end of the file (%llu)", what,
-		       ULL(offset),
-		       ULL(source->size_known ? source->size :
-						source->position));
+	return err_set(
+		err, ERR_DAMAGED,
+		"%s at %llu lies past the end of the file (%llu)", what,
+		ULL(offset),
+		ULL(source->size_known ? source->size : source->position));
 }
 
 int source_extent(struct source *source, uint64_t offset, uint64_t limit,
@@ -147,16 +147,16 @@ int source_extent(struct source *source, uint64_t offset, uint64_t limit,
 		.source = source,
 		.place = offset,
 	};
-	if (source->ops->extent && source->ops->extent(source, offset, out, err))
+	if (source->ops->extent &&
+	    source->ops->extent(source, offset, out, err))
 		return -1;
 	if (out->offset != offset || !out->length)
 		return err_set(err, ERR_BUG,
 			       "a source gave an extent of %llu bytes at %llu "
 			       "for %llu",
-			       ULL(out->length), ULL(out->offset),
-			       ULL(offset));
-	out->length = min_u64(out->length,
-			      min_u64(limit, source->size - offset));
+			       ULL(out->length), ULL(out->offset), ULL(offset));
+	out->length =
+		min_u64(out->length, min_u64(limit, source->size - offset));
 	if (out->kind != EXTENT_DATA) {
 		out->source = NULL;
 		out->place = 0;

@@ -38,9 +38,9 @@ struct stream {
 	unsigned char *buf;
 	size_t start, end, room; /* buf[start, end) is not yet handed out */
 	bool keeping;
-	bool ended;	/* pull has said so */
-	bool finished;	/* ops->finish was called */
-	int result;	/* -1: `failure` is repeated for ever */
+	bool ended;    /* pull has said so */
+	bool finished; /* ops->finish was called */
+	int result;    /* -1: `failure` is repeated for ever */
 	struct err failure;
 };
 

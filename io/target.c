@@ -66,8 +66,7 @@ static int follow_all(char **path, struct err *err)
 			return -1;
 	}
 	return err_set(err, ERR_CREATE,
-		       "more than %d symbolic links; is it a loop?",
-		       LINKS_MAX);
+		       "more than %d symbolic links; is it a loop?", LINKS_MAX);
 }
 
 int target_resolve(const char *path, struct target *out, struct err *err)

@@ -55,8 +55,8 @@ struct fake_source {
 	atomic_ullong extents, finishes;
 };
 
-static inline int fake_source_read(struct source *source, void *buf,
-				   size_t len, uint64_t offset, size_t *got,
+static inline int fake_source_read(struct source *source, void *buf, size_t len,
+				   uint64_t offset, size_t *got,
 				   struct err *err)
 {
 	struct fake_source *fake = (struct fake_source *)source;
@@ -212,9 +212,9 @@ struct fake_sink {
 	struct sink sink;
 	struct sink *inner;
 	/* What the test sets (0: never). */
-	unsigned delay;		/* microseconds in each operation */
-	unsigned delay_at;	/* only in this one, from 1; 0: in all */
-	unsigned fail_at;	/* this operation and all after it */
+	unsigned delay;	   /* microseconds in each operation */
+	unsigned delay_at; /* only in this one, from 1; 0: in all */
+	unsigned fail_at;  /* this operation and all after it */
 	/* What the test looks at; the list under the lock. */
 	pthread_mutex_t lock;
 	struct fake_op *ops;

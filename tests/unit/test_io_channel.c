@@ -31,8 +31,9 @@ struct sending {
 	unsigned failures;
 };
 
-static const size_t lens[] = { 0, 1, 7, 8, 65536, CHANNEL_MAX - 1,
-			       CHANNEL_MAX };
+static const size_t lens[] = {
+	0, 1, 7, 8, 65536, CHANNEL_MAX - 1, CHANNEL_MAX
+};
 #define LENS (sizeof lens / sizeof *lens)
 
 static void *send_all(void *opaque)
@@ -41,9 +42,9 @@ static void *send_all(void *opaque)
 	struct err err;
 
 	for (unsigned i = 0; i < LENS; i++)
-		sending->failures += !!channel_send(sending->channel, i + 1,
-						    sending->bytes, lens[i],
-						    -1, &err);
+		sending->failures +=
+			!!channel_send(sending->channel, i + 1, sending->bytes,
+				       lens[i], -1, &err);
 	close(sending->channel);
 	return NULL;
 }

@@ -39,9 +39,9 @@ static void test_spool(const char *dir)
 	CHECK(!spool_check_room(fd, 1, &err));
 	CHECK(spool_check_room(fd, (uint64_t)1 << 62, &err));
 	CHECK_EQ(err.kind, ERR_CREATE);
-	CHECK_STR(strstr(err.message, "4.0 EiB are needed, but only") ?
-			  "" :
-			  err.message,
+	CHECK_STR(strstr(err.message, "4.0 EiB are needed, but only")
+			  ? ""
+			  : err.message,
 		  "");
 	close(fd);
 	CHECK(spool_open_fd("/nowhere/at/all", &err) == -1);
@@ -78,8 +78,7 @@ static void test_offload(const char *dir)
 	else
 		printf("no copy_file_range here: not checked\n");
 	/* Past the end of the input: not done, whatever was copied. */
-	CHECK_EQ(offload_copy(in, LEN - 10, out, 0, 20, &err),
-		 OFFLOAD_UNABLE);
+	CHECK_EQ(offload_copy(in, LEN - 10, out, 0, 20, &err), OFFLOAD_UNABLE);
 	CHECK_EQ(offload_copy(in, 0, out, 0, 0, &err), OFFLOAD_DONE);
 
 	if (offload_can_clone(in, dir)) {

@@ -214,8 +214,7 @@ static void test_refused(void)
 		CHECK(!chmod("dir", 0555));
 		check_refused("dir/file", &plain, ERR_REFUSED, "dir");
 		CHECK(!chmod("twin", 0444));
-		check_refused("twin", &forced, ERR_REFUSED,
-			      "write-protected");
+		check_refused("twin", &forced, ERR_REFUSED, "write-protected");
 	}
 	wipe();
 }
@@ -357,9 +356,9 @@ static void test_adopt(void)
 static void test_strays(void)
 {
 	static const char *const kept[] = {
-		".image.imgconv-abcde",	  ".image.imgconv-abcdefg",
-		".image.imgconv-abc-ef",  ".other.imgconv-abcdef",
-		"image.imgconv-abcdef",	  ".image.imgconv-locked",
+		".image.imgconv-abcde",	 ".image.imgconv-abcdefg",
+		".image.imgconv-abc-ef", ".other.imgconv-abcdef",
+		"image.imgconv-abcdef",	 ".image.imgconv-locked",
 		".image.imgconv-symlnk", ".image.imgconv-subdir",
 	};
 	const size_t count = sizeof kept / sizeof *kept;

@@ -201,8 +201,7 @@ static void test_file_fresh(void)
 	mine = dup(fd);
 	sink = files_sink(fd, &err);
 	CHECK(!sink_zero(sink, 0, 2 * MEBI, SINK_ZERO_ALLOCATE, &err));
-	CHECK(!sink_zero(sink, 2 * MEBI, 2 * MEBI + 1, SINK_ZERO_WRITE,
-			 &err));
+	CHECK(!sink_zero(sink, 2 * MEBI, 2 * MEBI + 1, SINK_ZERO_WRITE, &err));
 	CHECK(!sink_finish(sink, 4 * MEBI + 1, &err));
 	CHECK(room_of(mine) >= 4 * MEBI);
 	sink_close(sink);

@@ -28,8 +28,7 @@ static int temporary(void)
 
 static void put(int fd, const char *text, off_t offset)
 {
-	CHECK(pwrite(fd, text, strlen(text), offset) ==
-	      (ssize_t)strlen(text));
+	CHECK(pwrite(fd, text, strlen(text), offset) == (ssize_t)strlen(text));
 }
 
 static void test_file(void)
@@ -127,8 +126,8 @@ static void test_extents(void)
 			      extent.encoding == ENCODING_PLAIN);
 		} else {
 			CHECK(extent.kind == EXTENT_HOLE && !extent.source);
-			CHECK(!source_read(source, buf, extent.length, at,
-					   &got, &err));
+			CHECK(!source_read(source, buf, extent.length, at, &got,
+					   &err));
 			CHECK(!memcmp(buf, zeros, extent.length));
 			holes += extent.length;
 		}

@@ -59,8 +59,8 @@ static void read_through(struct source *source, const unsigned char *bytes,
 
 static void test_all_sizes(void)
 {
-	static const size_t lens[] = { 0,    1,	    511,   512,	   513,
-				       1024, 4096,  65535, 65536,  66048,
+	static const size_t lens[] = { 0,     1,      511,   512,   513,
+				       1024,  4096,   65535, 65536, 66048,
 				       66049, 131072, 300001 };
 	static const size_t mosts[] = { 1, 511, 512, 513, 65536, 1 << 20 };
 	static const size_t steps[] = { 1, 512, 4096, 131072, 1 << 20 };

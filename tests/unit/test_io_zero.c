@@ -73,8 +73,7 @@ static void test_pages(void)
 	for (size_t align = 1; align <= 33; align += 4)
 		for (size_t len = 4096 - 40; len <= 4096 + 40; len++) {
 			check_range(end - align - len, len, 97);
-			check_range(end - align - len - 4096, len + 4096,
-				    1013);
+			check_range(end - align - len - 4096, len + 4096, 1013);
 		}
 }
 
