@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 
-/* Protective MBR, header and 128 entries of 128 bytes with sectors of 4096
- * fit; larger tables are looked at only when the caller has more. */
-#define GPT_HEAD_LEN ((size_t)64 * 1024)
+/* Protective MBR, header and 128 entries of 128 bytes need 24 KiB with sectors
+ * of 4096; file system superblocks go beyond (btrfs: 68 KiB). Larger tables
+ * are looked at only when the caller has more. */
+#define GPT_HEAD_LEN LIMIT_PROBE_LEN
 
 enum gpt_state {
 	GPT_NONE,   /* no valid primary header and table */
@@ -63,8 +65,7 @@ void gpt_patches_free(struct gpt_patch patches[GPT_PATCHES], unsigned count);
  * what partition tables and file system signatures in `head` say is in use,
  * and whose it is; 0 when nothing is known, UINT64_MAX when it reaches to the
  * end of the disk, wherever that is (LUKS). A GPT's backup is not counted.
- * Give it LIMIT_PROBE_LEN of head: btrfs begins at 64 KiB. Knows what
- * guest.c knows: GPT, MBR (primary and extended entries), ext2/3/4, XFS,
+ * Knows what guest.c knows: GPT, MBR (primary and extended entries), ext2/3/4, XFS,
  * btrfs, NTFS, FAT, swap, LVM, LUKS, squashfs, ISO 9660 and more. */
 uint64_t gpt_used_end(const unsigned char *head, size_t head_len,
 		      const char **what);

@@ -82,11 +82,15 @@ static struct toy toy_make(uint32_t ss, uint64_t size)
 	return t;
 }
 
+static size_t toy_head(const struct toy *t)
+{
+	return t->size < GPT_HEAD_LEN ? t->size : GPT_HEAD_LEN;
+}
+
 static void toy_read(const struct toy *t, struct gpt *gpt)
 {
-	size_t head = t->size < GPT_HEAD_LEN ? t->size : GPT_HEAD_LEN;
-
-	gpt_read(t->bytes, head, t->bytes + t->size - 8192, 8192, t->size, gpt);
+	gpt_read(t->bytes, toy_head(t), t->bytes + t->size - 8192, 8192,
+		 t->size, gpt);
 }
 
 /* Moved to `size`, as a caller would do it. */
@@ -97,7 +101,7 @@ static int toy_move(struct toy *t, uint64_t size, struct err *err)
 	unsigned count;
 
 	toy_read(t, &gpt);
-	if (gpt_move_backup(t->bytes, GPT_HEAD_LEN, &gpt, size, patches, &count,
+	if (gpt_move_backup(t->bytes, toy_head(t), &gpt, size, patches, &count,
 			    err) < 0) {
 		CHECK_EQ(count, 0);
 		return -1;
