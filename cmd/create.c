@@ -85,10 +85,12 @@ static int take_arguments(struct creation *creation, struct settings *sized,
 					    settings->argument[used++];
 
 	creation->driver = driver_by_name(format);
+	if (!creation->driver && option_check_format(format, false, err))
+		return -1;
 	if (!creation->driver)
-		return err_set(err, settings->to ? ERR_UNSUPPORTED : ERR_USAGE,
-			       "%s is not a format that can be created (see "
-			       "imgconv formats)", format);
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s cannot be created (see imgconv formats)",
+			       format);
 	if (used == settings->argument_count)
 		return err_set(err, ERR_USAGE, "too few arguments: IMAGE is "
 			       "missing");

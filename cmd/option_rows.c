@@ -82,7 +82,7 @@ static void add_word(char *list, size_t room, const char *word)
 }
 
 /* Archives are named as inputs only, to be refused by name later. */
-static int check_format(const char *name, bool archives, struct err *err)
+int option_check_format(const char *name, bool archives, struct err *err)
 {
 	char list[640] = "";
 	enum probe_class class;
@@ -104,14 +104,14 @@ static int apply_from(struct settings *settings, const char *text,
 		      struct err *err)
 {
 	settings->from = text;
-	return check_format(text, true, err);
+	return option_check_format(text, true, err);
 }
 
 static int apply_to(struct settings *settings, const char *text,
 		    struct err *err)
 {
 	settings->to = text;
-	return check_format(text, false, err);
+	return option_check_format(text, false, err);
 }
 
 /* One "key=value" up to the next single comma; returns what follows it. A

@@ -47,6 +47,9 @@ extern const struct option_row option_rows[];
 /* "20G", "+4G" into size and size_request. */
 int option_size(struct settings *settings, const char *text, struct err *err);
 
+/* Is `name` a format, ours or one only known by name? ERR_USAGE lists all. */
+int option_check_format(const char *name, bool archives, struct err *err);
+
 /* What to do instead of running a command. */
 enum options_request {
 	OPTIONS_RUN,

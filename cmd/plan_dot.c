@@ -15,12 +15,13 @@ struct nodes {
 	unsigned count;
 };
 
-static void print_label(const char *text)
+/* With `lines`, each word on a line of its own. */
+static void print_label(const char *text, bool lines)
 {
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
 			putchar('\\');
-		if (*text == ' ')
+		if (*text == ' ' && lines)
 			fputs("\\n", stdout);
 		else
 			putchar(*text);
@@ -43,7 +44,7 @@ static unsigned node(struct nodes *nodes, const struct state *state,
 	nodes->count++;
 	state_text(state, problem->vocabulary, false, text, sizeof text);
 	printf("\ts%u [label=\"", index);
-	print_label(text);
+	print_label(text, true);
 	printf("\"%s];\n",
 	       goal_reached(&problem->goal, state) ? ", peripheries=2" : "");
 	return index;
@@ -85,7 +86,7 @@ static void print_edge(struct nodes *nodes, const struct plan_step *step,
 
 	plan_step_text(step, text, sizeof text);
 	printf("\ts%u -> s%u [label=\"", from, to);
-	print_label(text);
+	print_label(text, false);
 	printf("\\n%.6f s\"];\n", alone(problem, step));
 }
 
