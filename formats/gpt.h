@@ -65,8 +65,9 @@ void gpt_patches_free(struct gpt_patch patches[GPT_PATCHES], unsigned count);
  * what partition tables and file system signatures in `head` say is in use,
  * and whose it is; 0 when nothing is known, UINT64_MAX when it reaches to the
  * end of the disk, wherever that is (LUKS). A GPT's backup is not counted.
- * Knows what guest.c knows: GPT, MBR (primary and extended entries), ext2/3/4, XFS,
- * btrfs, NTFS, FAT, swap, LVM, LUKS, squashfs, ISO 9660 and more. */
+ * Knows what guest.c knows: GPT, MBR (primary and extended entries),
+ * ext2/3/4, XFS, btrfs, NTFS, FAT, swap, LVM, LUKS, squashfs, ISO 9660 and
+ * more. */
 uint64_t gpt_used_end(const unsigned char *head, size_t head_len,
 		      const char **what);
 
