@@ -154,21 +154,24 @@ static void lie(int channel, const void *bytes, size_t len, int fds)
 	CHECK(sendmsg(channel, &message, MSG_NOSIGNAL) == (ssize_t)len);
 }
 
-static void check_lie(const uint32_t *words, size_t len, int fds, int result)
+/* `kind` is ERR_NONE for a message that is received all the same. */
+static void check_lie(const uint32_t *words, size_t len, int fds,
+		      enum err_kind kind)
 {
 	struct channel_message message;
-	struct err err;
+	struct err err = { ERR_NONE, 0, "" };
 	unsigned before = open_fds();
 	int pair[2];
 
 	CHECK(!channel_pair(pair, &err));
 	lie(pair[0], words, len, fds);
 	/* Descriptors in the middle of a message, too. */
-	if (len == 8 && words[1] == 4 && result == 1)
+	if (len == 8 && words[1] == 4 && kind == ERR_NONE)
 		lie(pair[0], "body", 4, 2);
 	close(pair[0]);
-	CHECK(channel_receive(pair[1], &message, &err) == result);
-	if (result < 0)
+	CHECK(channel_receive(pair[1], &message, &err) == (kind ? -1 : 1));
+	CHECK_EQ(err.kind, kind);
+	if (kind)
 		CHECK(!message.body && message.fd == -1);
 	channel_message_clear(&message);
 	close(pair[1]);
@@ -182,14 +185,14 @@ static void test_lies(void)
 	static const uint32_t cut[2] = { 1, 4 };
 	static const uint32_t empty[2] = { 1, 0 };
 
-	check_lie(huge, 8, 0, -1);
-	check_lie(huge, 8, 1, -1);
-	check_lie(most, 8, 0, -1);
-	check_lie(cut, 8, 1, -1); /* no body comes */
-	check_lie(cut, 3, 1, -1); /* not even a header */
+	check_lie(huge, 8, 0, ERR_BUG);
+	check_lie(huge, 8, 1, ERR_BUG);
+	check_lie(most, 8, 0, ERR_BUG);
+	check_lie(cut, 8, 1, ERR_IO); /* no body comes */
+	check_lie(cut, 3, 1, ERR_IO); /* not even a header */
 	for (int fds = 1; fds <= 16; fds++)
-		check_lie(empty, 8, fds, 1);
-	check_lie(cut, 8, 3, 1);
+		check_lie(empty, 8, fds, ERR_NONE);
+	check_lie(cut, 8, 3, ERR_NONE);
 }
 
 int main(void)
