@@ -20,7 +20,7 @@ struct qcow2_disk {
 	struct source *data_file; /* ours, or NULL */
 	struct disk *backing;	  /* ours, or NULL */
 	struct source *backing_source;
-	bool incomplete; /* a reference was not followed: info and check */
+	bool incomplete; /* references were left out: for info and check */
 };
 
 static struct qcow2_disk *self(struct disk *disk)
@@ -34,10 +34,6 @@ static int read_below(struct qcow2_disk *image, unsigned char *buf,
 {
 	size_t below = 0;
 
-	if (image->incomplete)
-		return err_set(err, ERR_BUG,
-			       "read of an image opened without the files it "
-			       "refers to");
 	if (image->backing && offset < image->backing->size)
 		below = (size_t)min_u64(len, image->backing->size - offset);
 	if (below && disk_read(image->backing, buf, below, offset, err))
@@ -74,6 +70,10 @@ static int qcow2_read(struct disk *disk, void *buf, size_t len,
 	unsigned char *at = buf;
 	struct qcow2_run run;
 
+	if (image->incomplete)
+		return err_set(err, ERR_BUG,
+			       "read of an image opened without the files it "
+			       "refers to");
 	while (len) {
 		if (qcow2_tables_run(&image->tables, offset, len, &run, err) ||
 		    read_run(image, &run, at, err))
@@ -225,22 +225,22 @@ static int open_references(struct qcow2_disk *image,
 			   const struct open_options *options,
 			   struct err *err)
 {
-	bool external = image->header.has_data_file;
+	const struct qcow2_header *header = &image->header;
 
-	image->tables.view.external = external;
-	if (external && open_data_file(image, options, err)) {
-		if (!options->metadata_only)
-			return -1;
-		/* Nothing is known about the file's length then. */
+	image->tables.view.external = header->has_data_file;
+	if (header->has_data_file && open_data_file(image, options, err))
+		return -1;
+	return header->has_backing ? open_backing(image, options, err) : 0;
+}
+
+/* For info and check it is enough to know the names. */
+static void skip_references(struct qcow2_disk *image)
+{
+	image->tables.view.external = image->header.has_data_file;
+	if (image->header.has_data_file)
 		image->tables.view.data_size = UINT64_MAX;
-		image->incomplete = true;
-	}
-	if (image->header.has_backing && open_backing(image, options, err)) {
-		if (!options->metadata_only)
-			return -1;
-		image->incomplete = true;
-	}
-	return 0;
+	image->incomplete =
+		image->header.has_data_file || image->header.has_backing;
 }
 
 static int open_tables(struct qcow2_disk *image, struct source *source,
@@ -288,7 +288,9 @@ struct disk *qcow2_open(struct source *source,
 	disk->sector_size = 512;
 	disk->granule = image->header.cluster_size;
 	image->decoders = qcow2_decoders_open(&image->header, source);
-	if (open_references(image, options, err))
+	if (options->metadata_only)
+		skip_references(image);
+	else if (open_references(image, options, err))
 		return NULL;
 	return STEAL(disk);
 }
