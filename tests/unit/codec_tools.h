@@ -117,8 +117,7 @@ static inline bool codec_read(enum codec_id id, struct source *inner,
 			      unsigned threads, struct text *out,
 			      struct err *err)
 {
-	struct source *source =
-		wrap_decode(id, inner, threads, 64 * MIB, err);
+	struct source *source = wrap_decode(id, inner, threads, 64 * MIB, err);
 	size_t room = 65536, got = 1;
 	bool good = source;
 
@@ -129,8 +128,8 @@ static inline bool codec_read(enum codec_id id, struct source *inner,
 			room *= 2;
 			out->at = mem_resize(out->at, room, 1);
 		}
-		good = !source_read(source, out->at + out->len,
-				    room - out->len, out->len, &got, err);
+		good = !source_read(source, out->at + out->len, room - out->len,
+				    out->len, &got, err);
 		out->len += got;
 	}
 	good = good && !source_finish(source, err);

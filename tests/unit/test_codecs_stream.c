@@ -79,9 +79,10 @@ static void test_threads(enum codec_id id)
 static void test_portions(enum codec_id id)
 {
 	size_t block = codec_get(id)->block_len(1);
-	size_t edges[] = { 100,		    block - 5,	   block + 5,
-			   block + 1000,    3 * block + 9, 3 * block + 10,
-			   4 * block - 100, 4 * block };
+	size_t edges[] = {
+		100,	       block - 5,      block + 5,	block + 1000,
+		3 * block + 9, 3 * block + 10, 4 * block - 100, 4 * block
+	};
 	struct text in = text_words(4 * block);
 	struct err err = { .message = "" };
 	struct sink *memory = files_memory_sink();
@@ -116,8 +117,7 @@ static void test_levels(enum codec_id id)
 	struct text in = text_words(5000);
 	struct err err;
 
-	for (int level = codec->level_min; level <= codec->level_max;
-	     level++) {
+	for (int level = codec->level_min; level <= codec->level_max; level++) {
 		struct text out = codec_encode(id, in, level, 1);
 
 		codec_expect(id, out, in);
