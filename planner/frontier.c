@@ -183,8 +183,8 @@ void frontier_expand(struct frontier *frontier, const struct label *label)
 
 /* What a step's own group went through: the element that came off or on, or
  * the new value. */
-static void fill_detail(const struct vocabulary *vocabulary,
-			struct plan_step *step)
+void plan_step_detail(const struct vocabulary *vocabulary,
+		      struct plan_step *step)
 {
 	unsigned group = step->transition->detail;
 	const char *before, *after;
@@ -229,6 +229,6 @@ void frontier_plan(const struct frontier *frontier, const struct label *label,
 		step->before = before->state;
 		step->after = label->node->state;
 		step->cost = graph_edge(before, label->path[i])->cost;
-		fill_detail(problem->vocabulary, step);
+		plan_step_detail(problem->vocabulary, step);
 	}
 }

@@ -63,6 +63,10 @@ void plan_price(const struct problem *problem, struct plan *plan);
 /* "decompress,convert": the names, joined. Returns buf. */
 char *plan_id(const struct plan *plan, char *buf, size_t len);
 
+/* Fill `detail` from the states before and after. */
+void plan_step_detail(const struct vocabulary *vocabulary,
+		      struct plan_step *step);
+
 /* "decompress xz" into buf; returns it. */
 char *plan_step_text(const struct plan_step *step, char *buf, size_t len);
 

@@ -5,8 +5,6 @@
  */
 #include "check.h"
 
-#include <time.h>
-
 #include "planner/plan.h"
 
 enum { STACK, FORMAT, OURS, ACCESS, LOCK, TOOL, DEPTH, GROUPS };
@@ -411,46 +409,6 @@ static void test_id_cut(void)
 	CHECK_STR(plan_step_text(&plan.step[0], text, 4), "unw");
 }
 
-/* As large as it gets: 25 groups in use, 15 transitions that apply in any
- * order. Printed only: what a machine takes is no failure. */
-static void time_planning(void)
-{
-	enum { WIDE = 25, MANY = 15, TIMES = 200 };
-	static struct group wide[WIDE];
-	static const struct vocabulary wide_vocabulary = { wide, WIDE };
-	static struct transition steps[MANY];
-	static const struct transition *wide_catalogue[MANY + 1];
-	static const char *const values[] = { "a", "b", "c" };
-	struct prices prices = { .convert = { .cpu = 7, .serial = 1 } };
-	struct problem problem = make(&prices, "", "", "");
-	clock_t began;
-
-	problem.vocabulary = &wide_vocabulary;
-	problem.catalogue = wide_catalogue;
-	problem.goal.count = 0;
-	memset(&problem.start, 0, sizeof problem.start);
-	for (unsigned i = 0; i < WIDE; i++)
-		wide[i] = (struct group){ "g", STYLE_VALUE };
-	for (unsigned i = 0; i < MANY; i++) {
-		steps[i].name = "step";
-		steps[i].detail = GROUPS_MAX;
-		steps[i].cost = cost_convert;
-		steps[i].needs[0] =
-			(struct need){ i / 3, i < 3 ? NEED_NOT : NEED_FILLED,
-				       "z" };
-		steps[i].sets[0] =
-			(struct set){ i / 3 + 1, SET_TO, values[i % 3] };
-		wide_catalogue[i] = &steps[i];
-	}
-	want(&problem, 5, "b");
-	began = clock();
-	for (unsigned i = 0; i < TIMES; i++)
-		CHECK(*search(&problem));
-	printf("a planning of %u steps takes %.0f us\n", plan.count,
-	       (double)(clock() - began) * 1e6 / CLOCKS_PER_SEC / TIMES);
-	CHECK_EQ(plan.count, 5);
-}
-
 int main(void)
 {
 	test_fused();
@@ -463,6 +421,5 @@ int main(void)
 	test_not_together();
 	test_all();
 	test_id_cut();
-	time_planning();
 	return check_result();
 }
