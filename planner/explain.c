@@ -5,7 +5,7 @@
  * a step that is refused when it is priced; and otherwise says how near to
  * the goal one can come. Does not decide anything.
  */
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/units.h"
@@ -145,7 +145,7 @@ static void explain_want(const struct reach *reach, const struct want *want,
 			 char *buf, size_t len)
 {
 	const struct problem *problem = reach->problem;
-	const struct transition *nearest;
+	const struct transition *nearest, *first;
 	struct asked asked = { want->group, NULL };
 	struct words words = { buf, len, 0 };
 
@@ -153,12 +153,16 @@ static void explain_want(const struct reach *reach, const struct want *want,
 		   problem->start.tag[want->group]);
 	words_add(&words, " is out of reach: ");
 	nearest = reach_nearest(reach, asked, 0);
+	first = nearest;
 	if (!nearest)
 		words_add(&words, "no step gives %s this value",
 			  group_of(problem, want->group)->name);
 	for (unsigned i = 0; nearest && i <= EXPLAIN_BESIDE; i++) {
-		words_add(&words, "%s", i ? "; or " : "");
-		add_reason(&words, reach, asked, nearest);
+		/* Variants of one step have one name: the first will do. */
+		if (!i || strcmp(nearest->name, first->name)) {
+			words_add(&words, "%s", i ? "; or " : "");
+			add_reason(&words, reach, asked, nearest);
+		}
 		nearest = reach_nearest(reach, asked, i + 1);
 	}
 }
