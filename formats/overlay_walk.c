@@ -20,7 +20,8 @@
 
 struct kept {
 	struct walk_piece piece;
-	unsigned char *bytes; /* piece.stored of them */
+	unsigned char *bytes; /* those of the piece follow `taken` others */
+	size_t taken;
 };
 
 struct overlay_walk {
@@ -59,18 +60,25 @@ static int below_next(struct overlay_walk *overlay, void *buf, size_t len,
 	return got;
 }
 
+/* A kept piece, or as much of it as there is room for. */
 static int take_kept(struct overlay_walk *overlay, void *buf, size_t len,
-		     struct walk_piece *out, struct err *err)
+		     struct walk_piece *out)
 {
-	struct kept *kept = &overlay->queue[overlay->queue_next++];
+	struct kept *kept = &overlay->queue[overlay->queue_next];
 
-	if (kept->piece.stored > len)
-		return err_set(err, ERR_BUG, "kept piece of %zu bytes",
-			       kept->piece.stored);
 	*out = kept->piece;
-	if (kept->piece.stored)
-		memcpy(buf, kept->bytes, kept->piece.stored);
+	if (kept->piece.stored) {
+		out->length = out->stored = min_u64(kept->piece.stored, len);
+		memcpy(buf, kept->bytes + kept->taken, out->stored);
+		kept->taken += out->stored;
+		kept->piece.offset += out->stored;
+		kept->piece.stored -= out->stored;
+		kept->piece.length = kept->piece.stored;
+		if (kept->piece.stored)
+			return 1;
+	}
 	free(STEAL(kept->bytes));
+	overlay->queue_next++;
 	return 1;
 }
 
@@ -78,7 +86,7 @@ static int next_piece(struct overlay_walk *overlay, void *buf, size_t len,
 		      struct walk_piece *out, struct err *err)
 {
 	if (overlay->queue_next < overlay->queue_count)
-		return take_kept(overlay, buf, len, out, err);
+		return take_kept(overlay, buf, len, out);
 	return below_next(overlay, buf, len, out, err);
 }
 
