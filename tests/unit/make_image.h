@@ -88,6 +88,17 @@ static inline bool guest_is_dead(const struct guest *guest, uint64_t offset,
 	return guest->live[0].length;
 }
 
+/* Where the dead range ends that `at` lies in, in whole units. */
+static inline uint64_t guest_dead_end(const struct guest *guest, uint64_t at,
+				      uint64_t to, size_t unit_len)
+{
+	for (unsigned i = 0; i < GUEST_LIVE; i++)
+		if (guest->live[i].length && guest->live[i].offset > at)
+			to = min_u64(to, round_down(guest->live[i].offset,
+						    unit_len));
+	return to;
+}
+
 struct making {
 	const struct guest *guest;
 	bool shuffle;	  /* store units of a batch backwards */
@@ -162,11 +173,8 @@ static inline int make_range(const struct making *making,
 
 		if (guest_is_dead(making->guest, at, end - at) &&
 		    !making->zeros_as_units) {
-			/* As far as it goes, in one range. */
-			while (end < to &&
-			       guest_is_dead(making->guest, at,
-					     end + GIB - at))
-				end = min_u64(to, end + GIB);
+			end = guest_dead_end(making->guest, at, to,
+					     writer->unit_len);
 			failed = writer_zero(writer, at, end - at, EXTENT_HOLE,
 					     err);
 		} else {
