@@ -5,12 +5,15 @@
  * a step that is refused when it is priced; and otherwise says how near to
  * the goal one can come. Does not decide anything.
  */
+#include "planner/explain.h"
+
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/units.h"
-#include "planner/frontier.h"
 #include "planner/reach.h"
+#include "planner/search.h"
+#include "planner/text.h"
 #include "planner/words.h"
 
 /* How far back the reason for a reason is followed, and how many equally
@@ -28,65 +31,64 @@ static struct problem without_limits(const struct problem *problem)
 }
 
 /* What tags there are instead: "it is none". */
-static void add_found(struct words *words, const struct reach *reach,
+static void add_found(struct text *words, const struct reach *reach,
 		      unsigned group)
 {
 	unsigned count = reach->group[group].count;
 
-	words_add(words, count > 1 ? ", it can only be " : ", it is ");
+	text_add(words, count > 1 ? ", it can only be " : ", it is ");
 	for (unsigned i = 0; i < count; i++) {
 		if (i)
-			words_add(words, i + 1 < count ? ", " : " or ");
-		words_list(words, reach->group[group].tag[i]);
+			text_add(words, i + 1 < count ? ", " : " or ");
+		text_list(words, reach->group[group].tag[i]);
 	}
 }
 
 /* "needs encryption to be none, it is yes" */
-static void add_need(struct words *words, const struct reach *reach,
+static void add_need(struct text *words, const struct reach *reach,
 		     const struct need *need)
 {
 	const struct problem *problem = reach->problem;
 	const char *name = problem->vocabulary->groups[need->group].name;
 	const char *asked = goal_value(&problem->goal, need->group);
 
-	words_add(words, " needs ");
+	text_add(words, " needs ");
 	switch (need->op) {
 	case NEED_IS:
 	case NEED_TOP:
-		words_add(words,
-			  need->op == NEED_IS ? "%s to be "
-					      : "%s to begin with ",
-			  name);
-		words_list(words, need->value);
+		text_add(words,
+			 need->op == NEED_IS ? "%s to be "
+					     : "%s to begin with ",
+			 name);
+		text_list(words, need->value);
 		break;
 	case NEED_NOT:
-		words_add(words, "%s not to be ", name);
-		words_list(words, need->value);
+		text_add(words, "%s not to be ", name);
+		text_list(words, need->value);
 		break;
 	case NEED_FILLED:
-		words_add(words, "%s not to be none", name);
+		text_add(words, "%s not to be none", name);
 		break;
 	case NEED_PUSHABLE:
-		words_add(words, "%s to be an inner part of the goal's (",
-			  name);
-		words_list(words, asked ? asked : "");
-		words_add(words, ")");
+		text_add(words, "%s to be an inner part of the goal's (", name);
+		text_list(words, asked ? asked : "");
+		text_add(words, ")");
 		break;
 	case NEED_GOAL_SAME:
-		words_add(words, "%s to be as the goal wants it", name);
+		text_add(words, "%s to be as the goal wants it", name);
 		break;
 	case NEED_GOAL_OTHER:
 	case NEED_GOAL_NAMES:
-		words_add(words, "the goal to name %s %s",
-			  need->op == NEED_GOAL_OTHER ? "another" : "a", name);
+		text_add(words, "the goal to name %s %s",
+			 need->op == NEED_GOAL_OTHER ? "another" : "a", name);
 		return;
 	case NEED_GOAL_IS:
-		words_add(words, "the goal to name %s ", name);
-		words_list(words, need->value);
+		text_add(words, "the goal to name %s ", name);
+		text_list(words, need->value);
 		if (!asked)
 			return;
-		words_add(words, ", it names ");
-		words_list(words, asked);
+		text_add(words, ", it names ");
+		text_list(words, asked);
 		return;
 	}
 	add_found(words, reach, need->group);
@@ -110,14 +112,14 @@ static bool is_beside(const struct reach *reach, struct asked asked,
 
 /* Why the transition, one of the nearest to what is asked, cannot be taken,
  * and why that cannot be helped. */
-static void add_reason(struct words *words, const struct reach *reach,
+static void add_reason(struct text *words, const struct reach *reach,
 		       struct asked asked, const struct transition *transition)
 {
 	unsigned unmet;
 	const struct need *need = reach_unmet(reach, transition, &unmet);
 
-	words_add(words, "%s%s", transition->name,
-		  need ? "" : " is not possible there");
+	text_add(words, "%s%s", transition->name,
+		 need ? "" : " is not possible there");
 	for (unsigned depth = 0; need; depth++) {
 		struct asked also = { need->group, transition };
 		const struct transition *other;
@@ -129,8 +131,8 @@ static void add_reason(struct words *words, const struct reach *reach,
 			return;
 		need = reach_unmet(reach, other, &unmet);
 		if (need)
-			words_add(words, "; %s would change that but",
-				  other->name);
+			text_add(words, "; %s would change that but",
+				 other->name);
 		transition = other;
 	}
 }
@@ -147,36 +149,36 @@ static void explain_want(const struct reach *reach, const struct want *want,
 	const struct problem *problem = reach->problem;
 	const struct transition *nearest, *first;
 	struct asked asked = { want->group, NULL };
-	struct words words = { buf, len, 0 };
+	struct text words = { buf, len, 0 };
 
-	words_want(&words, group_of(problem, want->group), want,
-		   problem->start.tag[want->group]);
-	words_add(&words, " is out of reach: ");
+	text_want(&words, group_of(problem, want->group), want,
+		  problem->start.tag[want->group]);
+	text_add(&words, " is out of reach: ");
 	nearest = reach_nearest(reach, asked, 0);
 	first = nearest;
 	if (!nearest)
-		words_add(&words, "no step gives %s this value",
-			  group_of(problem, want->group)->name);
+		text_add(&words, "no step gives %s this value",
+			 group_of(problem, want->group)->name);
 	for (unsigned i = 0; nearest && i <= EXPLAIN_BESIDE; i++) {
 		/* Variants of one step have one name: the first will do. */
 		if (!i || strcmp(nearest->name, first->name)) {
-			words_add(&words, "%s", i ? "; or " : "");
+			text_add(&words, "%s", i ? "; or " : "");
 			add_reason(&words, reach, asked, nearest);
 		}
 		nearest = reach_nearest(reach, asked, i + 1);
 	}
 }
 
-static void add_limit(struct words *words, uint64_t found, uint64_t limit,
+static void add_limit(struct text *words, uint64_t found, uint64_t limit,
 		      const char *what)
 {
 	char is[32], may[32];
 
 	if (found <= limit)
 		return;
-	words_add(words, "%s%s of %s (allowed: %s)", words->used ? " and " : "",
-		  units_about(found, is, sizeof is), what,
-		  units_about(limit, may, sizeof may));
+	text_add(words, "%s%s of %s (allowed: %s)", words->used ? " and " : "",
+		 units_about(found, is, sizeof is), what,
+		 units_about(limit, may, sizeof may));
 }
 
 /* Is there a plan above the limits? */
@@ -188,7 +190,7 @@ static bool explain_limits(const struct problem *problem, struct err *err)
 	struct label *label = search_run(&frontier, graph);
 	AUTO_FREE struct plan *plan = mem_zalloc(sizeof *plan);
 	char id[PLAN_ID_LEN], text[256] = "";
-	struct words words = { text, sizeof text, 0 };
+	struct text words = { text, sizeof text, 0 };
 
 	if (label) {
 		frontier_plan(&frontier, label, plan);

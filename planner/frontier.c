@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "planner/words.h"
+#include "planner/text.h"
 
 #define CHUNK_LABELS 128
 
@@ -188,7 +188,7 @@ void plan_step_detail(const struct vocabulary *vocabulary,
 {
 	unsigned group = step->transition->detail;
 	const char *before, *after;
-	struct words words = { step->detail, sizeof step->detail, 0 };
+	struct text words = { step->detail, sizeof step->detail, 0 };
 	char top[TAG_LEN];
 
 	if (group >= vocabulary->count)
@@ -203,11 +203,11 @@ void plan_step_detail(const struct vocabulary *vocabulary,
 				  ? &step->before
 				  : &step->after,
 			  group, top);
-		words_add(&words, "%s", top);
+		text_add(&words, "%s", top);
 	} else if (vocabulary->groups[group].style == STYLE_SIZE) {
-		words_size(&words, after);
+		text_size(&words, after);
 	} else {
-		words_add(&words, "%s", after);
+		text_add(&words, "%s", after);
 	}
 }
 

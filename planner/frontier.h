@@ -53,11 +53,4 @@ bool frontier_exceeds(const struct problem *problem, const struct load *load);
 void frontier_plan(const struct frontier *frontier, const struct label *label,
 		   struct plan *out);
 
-/* The cheapest label that reaches the goal, or NULL: the search itself.
- * Leaves the frontier open for its caller to close. */
-struct label *search_run(struct frontier *frontier, struct graph *graph);
-
-/* Fill `err` with the reason there is no plan; returns -1. */
-int explain_none(const struct problem *problem, struct err *err);
-
 #endif

@@ -17,8 +17,8 @@ struct load {
 	double device[COST_DEVICES]; /* reading and writing */
 	uint64_t memory;
 	/* Since the start. */
-	uint64_t temp;	       /* bytes that live on */
-	uint64_t memory_peak;  /* of any pipeline */
+	uint64_t temp;	      /* bytes that live on */
+	uint64_t memory_peak; /* of any pipeline */
 };
 
 /* The predicted time if the run ended here. */

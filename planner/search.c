@@ -14,7 +14,9 @@
  * until it is found to bind: the cheapest plan without it, if it keeps it, is
  * the cheapest with it.
  */
-#include "planner/frontier.h"
+#include "planner/search.h"
+
+#include "planner/explain.h"
 
 /* 15 MiB of labels. Real catalogues make a few hundred. */
 #define SEARCH_LABELS 65536

@@ -9,9 +9,10 @@
 
 #include "base/units.h"
 #include "planner/plan.h"
+#include "planner/text.h"
 #include "planner/words.h"
 
-void words_add(struct words *words, const char *format, ...)
+void text_add(struct text *words, const char *format, ...)
 {
 	va_list args;
 	int more;
@@ -29,22 +30,22 @@ void words_add(struct words *words, const char *format, ...)
 		words->used = words->len;
 }
 
-void words_gap(struct words *words)
+void text_gap(struct text *words)
 {
 	if (words->used)
-		words_add(words, " ");
+		text_add(words, " ");
 }
 
 /* One alternative; an empty one is called none. */
-static void add_word(struct words *words, const char *word, size_t len)
+static void add_word(struct text *words, const char *word, size_t len)
 {
 	if (len)
-		words_add(words, "%.*s", (int)len, word);
+		text_add(words, "%.*s", (int)len, word);
 	else
-		words_add(words, "none");
+		text_add(words, "none");
 }
 
-void words_list(struct words *words, const char *list)
+void text_list(struct text *words, const char *list)
 {
 	/* Ends: each round moves past one '|'. */
 	for (;;) {
@@ -53,12 +54,12 @@ void words_list(struct words *words, const char *list)
 		add_word(words, list, len);
 		if (!list[len])
 			return;
-		words_add(words, " or ");
+		text_add(words, " or ");
 		list += len + 1;
 	}
 }
 
-void words_size(struct words *words, const char *tag)
+void text_size(struct text *words, const char *tag)
 {
 	const char *digits = tag + (*tag == '+');
 	char exact[32];
@@ -66,15 +67,15 @@ void words_size(struct words *words, const char *tag)
 
 	if (!*digits || digits[strspn(digits, "0123456789")] ||
 	    units_parse_size(digits, &size)) {
-		words_add(words, "%s", tag);
+		text_add(words, "%s", tag);
 		return;
 	}
-	words_add(words, "%s%s", digits == tag ? "" : "+",
-		  units_exact(size, exact, sizeof exact));
+	text_add(words, "%s%s", digits == tag ? "" : "+",
+		 units_exact(size, exact, sizeof exact));
 }
 
 /* "+xz +gz" for "xz.gz", of which `len` bytes count. */
-static void add_stack(struct words *words, char sign, const char *stack,
+static void add_stack(struct text *words, char sign, const char *stack,
 		      size_t len)
 {
 	while (len) {
@@ -82,8 +83,8 @@ static void add_stack(struct words *words, char sign, const char *stack,
 
 		if (item > len)
 			item = len;
-		words_gap(words);
-		words_add(words, "%c%.*s", sign, (int)item, stack);
+		text_gap(words);
+		text_add(words, "%c%.*s", sign, (int)item, stack);
 		if (item == len)
 			return;
 		stack += item + 1;
@@ -92,28 +93,28 @@ static void add_stack(struct words *words, char sign, const char *stack,
 }
 
 /* A group's tag, not "". */
-static void add_tag(struct words *words, const struct group *group,
+static void add_tag(struct text *words, const struct group *group,
 		    const char *tag)
 {
 	if (group->style == STYLE_STACK) {
 		add_stack(words, '+', tag, strlen(tag));
 		return;
 	}
-	words_gap(words);
-	words_add(words, "+%s", group->name);
+	text_gap(words);
+	text_add(words, "+%s", group->name);
 	if (group->style == STYLE_SWITCH && !strcmp(tag, "yes"))
 		return;
-	words_add(words, "=");
+	text_add(words, "=");
 	if (group->style == STYLE_SIZE)
-		words_size(words, tag);
+		text_size(words, tag);
 	else
-		words_add(words, "%s", tag);
+		text_add(words, "%s", tag);
 }
 
 char *state_text(const struct state *state, const struct vocabulary *vocabulary,
 		 bool all, char *buf, size_t len)
 {
-	struct words words = { buf, len, 0 };
+	struct text words = { buf, len, 0 };
 
 	if (len)
 		*buf = '\0';
@@ -128,7 +129,7 @@ char *state_text(const struct state *state, const struct vocabulary *vocabulary,
 
 /* What comes off the outside of `start` on the way to `goal`, then what the
  * goal has: "-xz +zst". */
-static void want_stack(struct words *words, const struct want *want,
+static void want_stack(struct text *words, const struct want *want,
 		       const char *start)
 {
 	size_t goal = strcspn(want->value, "|");
@@ -153,8 +154,8 @@ static void want_stack(struct words *words, const struct want *want,
 	add_stack(words, '+', want->value, goal);
 }
 
-void words_want(struct words *words, const struct group *group,
-		const struct want *want, const char *start)
+void text_want(struct text *words, const struct group *group,
+	       const struct want *want, const char *start)
 {
 	bool none = !*want->value;
 
@@ -163,34 +164,33 @@ void words_want(struct words *words, const struct group *group,
 
 		want_stack(words, want, start);
 		if (words->used == before) {
-			words_gap(words);
-			words_add(words, "%c%s",
-				  none != want->negated ? '-' : '+',
-				  group->name);
+			text_gap(words);
+			text_add(words, "%c%s",
+				 none != want->negated ? '-' : '+',
+				 group->name);
 		}
 		return;
 	}
-	words_gap(words);
+	text_gap(words);
 	if (none) {
-		words_add(words, "%c%s", want->negated ? '+' : '-',
-			  group->name);
+		text_add(words, "%c%s", want->negated ? '+' : '-', group->name);
 		if (start && *start && group->style != STYLE_SWITCH)
-			words_add(words, "=%s", start);
+			text_add(words, "=%s", start);
 		return;
 	}
-	words_add(words, "%c%s", want->negated ? '-' : '+', group->name);
+	text_add(words, "%c%s", want->negated ? '-' : '+', group->name);
 	if (group->style == STYLE_SWITCH && !strcmp(want->value, "yes"))
 		return;
-	words_add(words, "=");
+	text_add(words, "=");
 	if (group->style == STYLE_SIZE)
-		words_size(words, want->value);
+		text_size(words, want->value);
 	else
-		words_add(words, "%s", want->value);
+		text_add(words, "%s", want->value);
 }
 
 /* What the goal asks of one group. That something is absent which the start
  * does not have either goes without saying. */
-static void goal_group(struct words *words, const struct problem *problem,
+static void goal_group(struct text *words, const struct problem *problem,
 		       unsigned group)
 {
 	const char *start = problem->start.tag[group];
@@ -201,15 +201,15 @@ static void goal_group(struct words *words, const struct problem *problem,
 		if (want->group != group || ((want->negated || !*want->value) &&
 					     words_meet(want, start)))
 			continue;
-		words_want(words, &problem->vocabulary->groups[group], want,
-			   start);
+		text_want(words, &problem->vocabulary->groups[group], want,
+			  start);
 	}
 }
 
 char *plan_goal_text(const struct problem *problem, char *buf, size_t len)
 {
 	const struct vocabulary *vocabulary = problem->vocabulary;
-	struct words words = { buf, len, 0 };
+	struct text words = { buf, len, 0 };
 
 	if (len)
 		*buf = '\0';
@@ -221,24 +221,24 @@ char *plan_goal_text(const struct problem *problem, char *buf, size_t len)
 
 char *plan_id(const struct plan *plan, char *buf, size_t len)
 {
-	struct words words = { buf, len, 0 };
+	struct text words = { buf, len, 0 };
 
 	if (len)
 		*buf = '\0';
 	for (unsigned i = 0; i < plan->count; i++)
-		words_add(&words, "%s%s", i ? "," : "",
-			  plan->step[i].transition->name);
+		text_add(&words, "%s%s", i ? "," : "",
+			 plan->step[i].transition->name);
 	return buf;
 }
 
 char *plan_step_text(const struct plan_step *step, char *buf, size_t len)
 {
-	struct words words = { buf, len, 0 };
+	struct text words = { buf, len, 0 };
 
 	if (len)
 		*buf = '\0';
-	words_add(&words, "%s", step->transition->name);
+	text_add(&words, "%s", step->transition->name);
 	if (*step->detail)
-		words_add(&words, " %s", step->detail);
+		text_add(&words, " %s", step->detail);
 	return buf;
 }

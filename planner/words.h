@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small readings of tags that several files of the planner share. */
+/* What needs, sets and wants mean for a single tag. */
 #ifndef PLANNER_WORDS_H
 #define PLANNER_WORDS_H
 
@@ -32,25 +32,5 @@ bool words_set(const struct set *set, struct state *state,
 /* The lists of a transition, which end early when not full. */
 unsigned words_needs(const struct transition *transition);
 unsigned words_sets(const struct transition *transition);
-
-/* Text put together piece by piece in a buffer of the caller's; what does
- * not fit is cut. Start with used = 0 and an empty buffer. */
-struct words {
-	char *buf;
-	size_t len, used;
-};
-
-void words_add(struct words *words, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-/* A blank if there is something already. */
-void words_gap(struct words *words);
-/* "a|b" as "a or b", "" as "none". */
-void words_list(struct words *words, const char *list);
-/* "6G" for digits, "+6G" for "+" and digits, anything else as it is. */
-void words_size(struct words *words, const char *tag);
-/* What a want asks: "+format=qcow2", "-xz", "+template", always with
- * something to show. `start`, the tag it begins from, may be NULL. */
-void words_want(struct words *words, const struct group *group,
-		const struct want *want, const char *start);
 
 #endif
