@@ -32,6 +32,7 @@ struct ui {
 	double opened;	/* when everything began */
 	double started; /* when `done` was 0 */
 	double shown;	/* when progress was last said */
+	bool behind;	/* there was progress since */
 	unsigned tenths; /* plain lines: how many were printed */
 	uint64_t done, total;
 	char step[128];
@@ -56,7 +57,7 @@ struct ui *ui_open(const struct settings *settings)
 	if (ui->quiet && ui->style == PROGRESS_BAR)
 		ui->style = PROGRESS_NONE;
 	ui->terminal = isatty(STDERR_FILENO);
-	ui->opened = ui->started = now();
+	ui->opened = ui->started = ui->shown = now();
 	return ui;
 }
 
@@ -164,6 +165,7 @@ static void show(struct ui *ui, double time)
 	char text[512];
 
 	ui->shown = time;
+	ui->behind = false;
 	if (ui->style == PROGRESS_JSON) {
 		show_json(&progress);
 		return;
@@ -191,6 +193,7 @@ void ui_progress(struct ui *ui, uint64_t done, uint64_t total)
 	}
 	ui->done = done;
 	ui->total = total;
+	ui->behind = true;
 	if (ui->style == PROGRESS_BAR && !ui->terminal) {
 		if (line_due(ui, time))
 			show(ui, time);
@@ -213,6 +216,21 @@ static void end_json(struct ui *ui, const struct err *err, int status)
 	say_json(json);
 }
 
+/* Whoever watches wants to see the end, whenever the last drawing was. */
+static void complete(struct ui *ui)
+{
+	if (ui->total && ui->done < ui->total) {
+		ui->done = ui->total;
+		ui->behind = true;
+	}
+	if (ui->behind &&
+	    (ui->terminal || ui->style == PROGRESS_JSON || ui->tenths < 10))
+		show(ui, now());
+	if (ui->drawn)
+		fputc('\n', stderr);
+	ui->drawn = false;
+}
+
 int ui_end(struct ui *ui, const struct err *err)
 {
 	bool failed = err && err->kind != ERR_NONE;
@@ -220,14 +238,11 @@ int ui_end(struct ui *ui, const struct err *err)
 
 	if (failed && err->kind == ERR_INTERRUPTED && err->signal > 0)
 		status = 128 + err->signal;
+	if (!failed)
+		complete(ui);
 	if (ui->style == PROGRESS_JSON) {
 		end_json(ui, err, status);
 		return status;
-	}
-	if (!failed && ui->drawn) {
-		show(ui, now());
-		fputc('\n', stderr);
-		ui->drawn = false;
 	}
 	/* Who closed the other end of a pipe does not want to hear of it. */
 	if (failed && !(err->kind == ERR_INTERRUPTED && err->signal == SIGPIPE))

@@ -7,7 +7,9 @@ bats_require_minimum_version 1.5.0
 : "${IMGCONV_SOURCE:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return 1
+	# Not the directory itself: bats keeps files of its own there.
+	mkdir "$BATS_TEST_TMPDIR/here" && cd "$BATS_TEST_TMPDIR/here" ||
+		return 1
 	unset SOURCE_DATE_EPOCH MAKEFLAGS POSIXLY_CORRECT POSIX_ME_HARDER
 	export LC_ALL=C
 	if [ "$(type -t prepare)" = function ]; then prepare; fi
