@@ -33,7 +33,6 @@ struct block_library {
 
 /* Raw deflate. block_zlib is complete and always there. */
 extern const struct block_library block_zlib;
-extern const struct block_library block_isal;
 extern const struct block_library block_libdeflate;
 /* Zstandard frames. */
 extern const struct block_library block_zstd;

@@ -137,7 +137,7 @@ enum block_codec_id { BLOCK_DEFLATE, BLOCK_ZSTD, BLOCK_COUNT };
 
 struct block_options {
 	/* 0: the default, the fastest that packs like zlib's level 6 with the
-	 * window of 4 KiB. Deflate 1..12 (1 is for speed alone), zstd 1..19. */
+	 * window of 4 KiB. Deflate 1..12, zstd 1..19. */
 	int level;
 	int window_log; /* deflate: 12..15; below 15 it costs speed */
 };

@@ -264,7 +264,6 @@ static void gzip_decoder_close(void *opaque)
 #define BLOCK_LEN ((size_t)1 << 20)
 #define LEVEL_MAX 12
 #define LEVEL_DEFAULT 6
-#define ISAL_LEVEL 2
 #define ZLIB_MAX 9
 
 struct gzip_encoder {
@@ -290,10 +289,7 @@ static void *gzip_encoder_open(int level, struct err *err)
 	struct gzip_encoder *encoder = mem_zalloc(sizeof *encoder);
 	int used = level;
 
-	if (level == 1 && block_isal.encoder_open) {
-		encoder->library = &block_isal;
-		used = ISAL_LEVEL;
-	} else if (block_libdeflate.encoder_open) {
+	if (block_libdeflate.encoder_open) {
 		encoder->library = &block_libdeflate;
 	} else {
 		encoder->library = &block_zlib;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the use of ISA-L: the fastest deflate of whole buffers, and inflate as
- * a stream. Does not use its level 3, whose bytes depend on the processor. */
+/* Owns the use of ISA-L: the fastest inflate as a stream. Does not encode with
+ * it: at levels 1 and 2 the same input gave other bytes in a few of
+ * hundreds of runs on a busy machine, and level 3 depends on the
+ * processor. */
 #include "formats/codecs/block.h"
 
 #ifdef HAVE_ISAL
@@ -11,59 +13,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/* One size for every level: what level 2 likes best. */
-#define LEVEL_BUFFER_LEN ISAL_DEF_LVL2_EXTRA_LARGE
-#define LEVEL_MAX 2
-
-struct isal_encoder {
-	struct isal_zstream z;
-	int level, window_log;
-	unsigned char buffer[LEVEL_BUFFER_LEN];
-};
-
-static void *isal_encoder_open(int level, int window_log, struct err *err)
-{
-	(void)err;
-	struct isal_encoder *encoder = mem_zalloc(sizeof *encoder);
-	encoder->level = level < LEVEL_MAX ? level : LEVEL_MAX;
-	encoder->window_log = window_log;
-	return encoder;
-}
-
-static int isal_encode(void *opaque, const void *in, size_t len, void *out,
-		       size_t room, size_t *out_len)
-{
-	struct isal_encoder *encoder = opaque;
-	struct isal_zstream *z = &encoder->z;
-
-	*out_len = 0;
-	if (len > UINT32_MAX)
-		return -1;
-	/* Bytes must not depend on what was encoded before. */
-	isal_deflate_stateless_init(z);
-	z->level = (uint32_t)encoder->level;
-	z->level_buf = encoder->buffer;
-	z->level_buf_size = sizeof encoder->buffer;
-	z->hist_bits = (uint16_t)encoder->window_log;
-	z->end_of_stream = 1;
-	z->next_in = (uint8_t *)(uintptr_t)in;
-	z->avail_in = (uint32_t)len;
-	z->next_out = out;
-	z->avail_out = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
-	int result = isal_deflate_stateless(z);
-	if (result == STATELESS_OVERFLOW)
-		return 0;
-	if (result != COMP_OK || z->avail_in)
-		return -1;
-	*out_len = z->total_out;
-	return 0;
-}
-
-static void isal_encoder_close(void *encoder)
-{
-	free(encoder);
-}
 
 static void *isal_open(struct err *err)
 {
@@ -130,14 +79,6 @@ static uint32_t isal_crc(uint32_t crc, const void *bytes, size_t len)
 	return crc32_gzip_refl(crc, bytes, len);
 }
 
-const struct block_library block_isal = {
-	.name = "ISA-L",
-	.encoder_open = isal_encoder_open,
-	.encode = isal_encode,
-	.encoder_close = isal_encoder_close,
-	.crc = isal_crc,
-};
-
 const struct inflate_library inflate_isal = {
 	.open = isal_open,
 	.step = isal_step,
@@ -148,7 +89,6 @@ const struct inflate_library inflate_isal = {
 
 #else
 
-const struct block_library block_isal = { .name = "ISA-L" };
 const struct inflate_library inflate_isal = { .open = NULL };
 
 #endif
