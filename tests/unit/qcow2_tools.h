@@ -109,9 +109,9 @@ static inline int tools_fill(const char *image)
 #define TOOLS_SIZE 10000384
 
 /* References by name in the current directory, all of them qcow2 or raw. */
-static inline struct source *
-tools_open_source(struct references *references, const char *name,
-		  struct err *err)
+static inline struct source *tools_open_source(struct references *references,
+					       const char *name,
+					       struct err *err)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 
@@ -124,8 +124,7 @@ tools_open_source(struct references *references, const char *name,
 }
 
 static inline struct disk *tools_open_disk(struct references *references,
-					   const char *name,
-					   const char *format,
+					   const char *name, const char *format,
 					   struct source **source,
 					   struct err *err)
 {

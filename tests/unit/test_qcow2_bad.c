@@ -11,7 +11,7 @@ struct patch {
 	const char *message; /* a part of it */
 };
 
-#define L2_AT(index) (IMAGE_L2 + (index) * 8)
+#define L2_AT(index) (IMAGE_L2 + (index)*8)
 
 static const struct patch patches[] = {
 	{ 3, 32, 0, 0x514649fc, ERR_DAMAGED, "magic 0x514649fc" },
@@ -21,10 +21,12 @@ static const struct patch patches[] = {
 	  "cluster_bits 63 is out of range (9..21)" },
 	{ 3, 32, QCOW2_CLUSTER_BITS, 8, ERR_DAMAGED, "cluster_bits 8 is" },
 	{ 3, 32, QCOW2_CLUSTER_BITS, 22, ERR_DAMAGED, "cluster_bits 22 is" },
-	{ 3, 64, QCOW2_SIZE, UINT64_MAX, ERR_LIMIT, "size 18446744073709551615"
-						    " is out of range" },
-	{ 3, 64, QCOW2_SIZE, 1 << 20, ERR_DAMAGED, "L1 table of 1 entries is "
-						   "too small" },
+	{ 3, 64, QCOW2_SIZE, UINT64_MAX, ERR_LIMIT,
+	  "size 18446744073709551615"
+	  " is out of range" },
+	{ 3, 64, QCOW2_SIZE, 1 << 20, ERR_DAMAGED,
+	  "L1 table of 1 entries is "
+	  "too small" },
 	{ 2, 32, QCOW2_CRYPT, 1, ERR_UNSUPPORTED, "encrypted (AES)" },
 	{ 3, 32, QCOW2_CRYPT, 2, ERR_UNSUPPORTED, "encrypted (LUKS)" },
 	{ 3, 32, QCOW2_CRYPT, 3, ERR_DAMAGED, "crypt_method 3 is out of" },
@@ -73,8 +75,8 @@ static const struct patch patches[] = {
 	/* A header extension longer than the header. */
 	{ 3, 64, QCOW2_V3_LEN, 0x12345678ffffffff, ERR_DAMAGED,
 	  "header extension 0x12345678 of 4294967295 bytes" },
-	{ 3, 64, QCOW2_V3_LEN, (uint64_t)QCOW2_EXT_CRYPTO << 32, ERR_UNSUPPORTED,
-	  "encryption header" },
+	{ 3, 64, QCOW2_V3_LEN, (uint64_t)QCOW2_EXT_CRYPTO << 32,
+	  ERR_UNSUPPORTED, "encryption header" },
 	{ 3, 64, QCOW2_V3_LEN, (uint64_t)QCOW2_EXT_DATA_FILE << 32 | 4,
 	  ERR_DAMAGED, "data file name contains a zero byte" },
 	/* L1: reserved bits, odd places, loops. */
@@ -250,8 +252,7 @@ static void test_wrong_length(void)
 		unsigned char *data;
 
 		/* Room for 513 bytes and their head: two sectors. */
-		image_l2(&image, 0,
-			 QCOW2_COMPRESSED | 1ULL << 61 | IMAGE_DATA);
+		image_l2(&image, 0, QCOW2_COMPRESSED | 1ULL << 61 | IMAGE_DATA);
 		data = image.bytes + IMAGE_DATA;
 		data[0] = 1; /* last block, stored */
 		bytes_put_le16(data + 1, lengths[i]);
@@ -275,8 +276,9 @@ static void test_extended(void)
 		{ 6 << 14, 0x0000000100000001, "both allocated and zero" },
 		{ 0, 1, "subclusters of no cluster" },
 		{ 6 << 14 | 1, 1, "reserved bits" },
-		{ QCOW2_COMPRESSED | 6 << 14, 1, "compressed cluster has "
-						 "subclusters" },
+		{ QCOW2_COMPRESSED | 6 << 14, 1,
+		  "compressed cluster has "
+		  "subclusters" },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -297,6 +299,18 @@ static void test_extended(void)
 	}
 }
 
+/* Work is bounded by the file: L1 entries do not share a table. */
+static void test_shared_table(void)
+{
+	struct image image = image_make(3);
+
+	image_put32(&image, QCOW2_L1_ENTRIES, 64);
+	image_put64(&image, QCOW2_SIZE, 2 * 64 * IMAGE_CLUSTER);
+	image_put64(&image, IMAGE_L1 + 8, IMAGE_L2);
+	check_refused(&image, ERR_DAMAGED, "L2 table at 2048 is used twice");
+	image_free(&image);
+}
+
 /* What all the others spoil is good. */
 static void test_good(void)
 {
@@ -312,8 +326,8 @@ static void test_good(void)
 
 		CHECK(guest);
 		CHECK_EQ(size, IMAGE_SIZE);
-		CHECK(guest && !memcmp(guest, image.bytes + IMAGE_DATA,
-				       IMAGE_SIZE));
+		CHECK(guest &&
+		      !memcmp(guest, image.bytes + IMAGE_DATA, IMAGE_SIZE));
 		free(guest);
 		source_close(source);
 		image_free(&image);
@@ -330,5 +344,6 @@ int main(void)
 	test_references();
 	test_wrong_length();
 	test_extended();
+	test_shared_table();
 	return check_result();
 }

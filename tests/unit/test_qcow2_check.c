@@ -62,13 +62,11 @@ static void test_refcounts(void)
 	struct image image = image_make(3);
 
 	image_refcount(&image, 7, 0);
-	check_found(&image, 2, 0,
-		    "cluster at 3584 has refcount 0, but 1 uses");
+	check_found(&image, 2, 0, "cluster at 3584 has refcount 0, but 1 uses");
 	image_refcount(&image, 7, 1);
 	image_resize(&image, IMAGE_LEN + IMAGE_CLUSTER);
 	image_refcount(&image, IMAGE_LEN / IMAGE_CLUSTER, 3);
-	check_found(&image, 0, 1,
-		    "cluster at 6656 has refcount 3, but 0 uses");
+	check_found(&image, 0, 1, "cluster at 6656 has refcount 3, but 0 uses");
 	image_free(&image);
 }
 

@@ -67,9 +67,8 @@ static const struct stream_ops fd_ops = { .pull = fd_pull };
 static void put(int out, const struct walk_piece *piece,
 		const unsigned char *buf, unsigned char *plain)
 {
-	enum block_codec_id id = piece->encoding == ENCODING_ZSTD
-					 ? BLOCK_ZSTD
-					 : BLOCK_DEFLATE;
+	enum block_codec_id id =
+		piece->encoding == ENCODING_ZSTD ? BLOCK_ZSTD : BLOCK_DEFLATE;
 	struct block_decoder *decoder;
 	struct err err = { 0 };
 
@@ -116,8 +115,8 @@ static void check_walk(const char *name, char *const *column)
 	struct walk *walk = qcow2_walk(stream, &options, spool, &err);
 	struct walk_piece piece;
 
-	while (walk && (status = walk_next(walk, buf, 6 * MIB, &piece,
-					   &err)) > 0)
+	while (walk &&
+	       (status = walk_next(walk, buf, 6 * MIB, &piece, &err)) > 0)
 		put(out, &piece, buf, plain);
 	CHECK(!status);
 	CHECK_STR(err.message, "");
@@ -175,8 +174,7 @@ int main(void)
 		if (!split(line, column) || strcmp(column[FORMAT], "qcow2") ||
 		    !is_plain_qcow2(column[FILE_NAME]) || *column[NEGATIVE])
 			continue;
-		snprintf(path, sizeof path, "%s/%s", folder,
-			 column[FILE_NAME]);
+		snprintf(path, sizeof path, "%s/%s", folder, column[FILE_NAME]);
 		check_disk(path, column);
 		check_walk(path, column);
 		images++;

@@ -42,10 +42,10 @@ static bool check_place(const struct extent *extent,
 	CHECK(!source_read_all(extent->source, bytes, stored, extent->place,
 			       "test", &err));
 	if (extent->encoding != ENCODING_PLAIN) {
-		decoder = block_decoder_open(
-			extent->encoding == ENCODING_ZSTD ? BLOCK_ZSTD
-							  : BLOCK_DEFLATE,
-			&err);
+		decoder = block_decoder_open(extent->encoding == ENCODING_ZSTD
+						     ? BLOCK_ZSTD
+						     : BLOCK_DEFLATE,
+					     &err);
 		plain = malloc(len);
 		CHECK(!block_decode(decoder, bytes, stored, plain, len, &err));
 		block_decoder_close(decoder);
@@ -284,6 +284,40 @@ static void test_info(void)
 	source_close(source);
 }
 
+struct notes {
+	struct log log;
+	char text[300];
+};
+
+static void keep_note(struct log *log, enum log_level level, const char *line)
+{
+	struct notes *notes = (struct notes *)log;
+
+	if (level == LOG_NOTE)
+		snprintf(notes->text, sizeof notes->text, "%s", line);
+}
+
+/* A writer that was killed leaves the dirty bit: the content is all there,
+ * and the user is told. */
+static void test_dirty(void)
+{
+	struct notes notes = { .log.emit = keep_note };
+	struct open_options options = { .log = &notes.log };
+	struct err err = { 0 };
+	struct source *source;
+
+	CHECK(!tools_run("qemu-img create -q -f qcow2 -o lazy_refcounts=on a "
+			 "%d",
+			 TOOLS_SIZE));
+	tools_run("qemu-io -f qcow2 -c 'write -P 1 0 5M' -c flush -c abort a "
+		  ">/dev/null 2>&1");
+	check_against_qemu("a");
+	source = tools_source("a");
+	disk_close(qcow2_open(source, &options, &err));
+	CHECK(strstr(notes.text, "was not closed properly"));
+	source_close(source);
+}
+
 /* A terabyte of nothing is one extent, found without looking at it. */
 static void test_huge(void)
 {
@@ -380,6 +414,7 @@ int main(void)
 	test_data_file();
 	test_snapshots();
 	test_info();
+	test_dirty();
 	test_huge();
 	test_threads();
 	tools_end();

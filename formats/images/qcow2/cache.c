@@ -87,8 +87,7 @@ static struct qcow2_slot *choose(struct set *set, uint64_t offset)
 }
 
 const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
-				      uint64_t offset,
-				      struct qcow2_slot **slot,
+				      uint64_t offset, struct qcow2_slot **slot,
 				      struct err *err)
 {
 	uint64_t hash = offset / cache->slice * 0x9e3779b97f4a7c15ULL;

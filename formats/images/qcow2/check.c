@@ -244,8 +244,8 @@ int qcow2_check(struct source *source, const struct open_options *options,
 	    qcow2_snapshots_read(source, &header, &snapshots, err))
 		return -1;
 	note_flags(&header, options->log);
-	status = refcounts_open(&refs, &header, source, report,
-				options->memory, err);
+	status = refcounts_open(&refs, &header, source, report, options->memory,
+				err);
 	if (!status)
 		status = check_all(&refs, &snapshots, err);
 	refcounts_close(&refs);

@@ -73,13 +73,12 @@ static int check_directory(struct refcounts *refs, const unsigned char *bytes,
 		count++;
 	}
 	if (at != len || count != refs->header->bitmap_count)
-		check_corruption(refs->report,
-				 "bitmap directory holds %llu entries in %llu "
-				 "of %llu bytes (%u expected)",
-				 (unsigned long long)count,
-				 (unsigned long long)at,
-				 (unsigned long long)len,
-				 refs->header->bitmap_count);
+		check_corruption(
+			refs->report,
+			"bitmap directory holds %llu entries in %llu "
+			"of %llu bytes (%u expected)",
+			(unsigned long long)count, (unsigned long long)at,
+			(unsigned long long)len, refs->header->bitmap_count);
 	return 0;
 }
 

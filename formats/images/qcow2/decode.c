@@ -28,8 +28,8 @@ struct qcow2_decoders {
 	struct decoder *idle;
 };
 
-struct qcow2_decoders *
-qcow2_decoders_open(const struct qcow2_header *header, struct source *source)
+struct qcow2_decoders *qcow2_decoders_open(const struct qcow2_header *header,
+					   struct source *source)
 {
 	struct qcow2_decoders *decoders = mem_zalloc(sizeof *decoders);
 
@@ -100,8 +100,7 @@ static struct decoder *take(struct qcow2_decoders *decoders, uint64_t place,
 	return found ? found : decoder_open(decoders->header, err);
 }
 
-static void give_back(struct qcow2_decoders *decoders,
-		      struct decoder *decoder)
+static void give_back(struct qcow2_decoders *decoders, struct decoder *decoder)
 {
 	pthread_mutex_lock(&decoders->lock);
 	decoder->next = decoders->idle;

@@ -29,8 +29,8 @@ static struct qcow2_disk *self(struct disk *disk)
 }
 
 /* Unallocated: the backing disk has it, as far as it reaches. */
-static int read_below(struct qcow2_disk *image, unsigned char *buf,
-		      size_t len, uint64_t offset, struct err *err)
+static int read_below(struct qcow2_disk *image, unsigned char *buf, size_t len,
+		      uint64_t offset, struct err *err)
 {
 	size_t below = 0;
 
@@ -52,8 +52,7 @@ static int read_run(struct qcow2_disk *image, const struct qcow2_run *run,
 		return source_read_all(image->data, buf, len, run->place,
 				       "cluster", err);
 	case QCOW2_PACKED:
-		return qcow2_decoders_read(image->decoders, run, buf, len,
-					   err);
+		return qcow2_decoders_read(image->decoders, run, buf, len, err);
 	case QCOW2_READS_ZERO:
 		memset(buf, 0, len);
 		return 0;
@@ -63,8 +62,8 @@ static int read_run(struct qcow2_disk *image, const struct qcow2_run *run,
 	return read_below(image, buf, len, run->offset, err);
 }
 
-static int qcow2_read(struct disk *disk, void *buf, size_t len,
-		      uint64_t offset, struct err *err)
+static int qcow2_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
+		      struct err *err)
 {
 	struct qcow2_disk *image = self(disk);
 	unsigned char *at = buf;
@@ -91,10 +90,10 @@ static int extent_below(struct qcow2_disk *image, const struct qcow2_run *run,
 	out->kind = EXTENT_HOLE;
 	if (!image->backing || run->offset >= image->backing->size)
 		return 0;
-	if (disk_extent(image->backing, run->offset,
-			min_u64(run->length,
-				image->backing->size - run->offset),
-			out, err))
+	if (disk_extent(
+		    image->backing, run->offset,
+		    min_u64(run->length, image->backing->size - run->offset),
+		    out, err))
 		return err_in(err, "backing file");
 	return 0;
 }
@@ -130,8 +129,8 @@ static int qcow2_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 	if (run.length < image->header.cluster_size)
 		return 0;
 	out->source = image->tables.source;
-	out->encoding = image->header.compression ? ENCODING_ZSTD
-						  : ENCODING_DEFLATE;
+	out->encoding =
+		image->header.compression ? ENCODING_ZSTD : ENCODING_DEFLATE;
 	out->place = run.place;
 	out->stored = run.stored;
 	return 0;
@@ -198,8 +197,7 @@ static int open_backing(struct qcow2_disk *image,
 }
 
 static int open_data_file(struct qcow2_disk *image,
-			  const struct open_options *options,
-			  struct err *err)
+			  const struct open_options *options, struct err *err)
 {
 	const char *name = image->header.data_file;
 
@@ -208,8 +206,8 @@ static int open_data_file(struct qcow2_disk *image,
 			       "data file %s is not followed without "
 			       "--allow-references",
 			       name);
-	image->data_file = options->references->open_source(
-		options->references, name, err);
+	image->data_file = options->references->open_source(options->references,
+							    name, err);
 	if (!image->data_file)
 		return err_in(err, "data file %s", name);
 	if (!image->data_file->seekable)
@@ -222,8 +220,7 @@ static int open_data_file(struct qcow2_disk *image,
 }
 
 static int open_references(struct qcow2_disk *image,
-			   const struct open_options *options,
-			   struct err *err)
+			   const struct open_options *options, struct err *err)
 {
 	const struct qcow2_header *header = &image->header;
 

@@ -61,8 +61,8 @@ void qcow2_entry_packed(const struct qcow2_header *header, uint64_t entry,
 			uint64_t *place, uint64_t *stored)
 {
 	unsigned shift = QCOW2_COMPRESSED_SHIFT(header->cluster_bits);
-	uint64_t sectors = (entry & ~(QCOW2_COPIED | QCOW2_COMPRESSED)) >>
-			   shift;
+	uint64_t sectors =
+		(entry & ~(QCOW2_COPIED | QCOW2_COMPRESSED)) >> shift;
 
 	*place = entry & ((1ULL << shift) - 1);
 	*stored = (sectors + 1) * SECTOR - *place % SECTOR;
@@ -242,8 +242,7 @@ bool qcow2_run_join(struct qcow2_run *run, const struct qcow2_run *next)
 	if (run->kind != next->kind || run->kind == QCOW2_PACKED ||
 	    run->offset + run->length != next->offset)
 		return false;
-	if (run->kind == QCOW2_PLAIN &&
-	    run->place + run->length != next->place)
+	if (run->kind == QCOW2_PLAIN && run->place + run->length != next->place)
 		return false;
 	run->length += next->length;
 	return true;
@@ -264,10 +263,9 @@ int qcow2_entries_run(const struct qcow2_view *view,
 	while (at < stop) {
 		index = (size_t)((at - guest) / cluster);
 		start = guest + index * (uint64_t)cluster;
-		if (qcow2_entry_run(view,
-				    entries +
-					    index * view->header->l2_entry_len,
-				    start, (uint32_t)(at - start), &next, err))
+		if (qcow2_entry_run(
+			    view, entries + index * view->header->l2_entry_len,
+			    start, (uint32_t)(at - start), &next, err))
 			return -1;
 		if (at == offset)
 			*out = next;

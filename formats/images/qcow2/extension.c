@@ -13,9 +13,9 @@
 #define HEAD_LEN 8
 #define FEATURE_LEN 48 /* u8 kind, u8 bit, 46 bytes of name */
 #define BITMAPS_LEN 24
-#define KNOWN_INCOMPATIBLE                                                  \
-	(QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT |                    \
-	 QCOW2_INCOMPAT_DATA_FILE | QCOW2_INCOMPAT_COMPRESSION |            \
+#define KNOWN_INCOMPATIBLE                                                     \
+	(QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT |                       \
+	 QCOW2_INCOMPAT_DATA_FILE | QCOW2_INCOMPAT_COMPRESSION |               \
 	 QCOW2_INCOMPAT_EXTENDED_L2)
 
 struct extension {

@@ -22,10 +22,9 @@
 static int bad_range(struct err *err, const char *field, uint64_t found,
 		     uint64_t least, uint64_t most)
 {
-	return err_set(err, ERR_DAMAGED,
-		       "%s %llu is out of range (%llu..%llu)", field,
-		       (unsigned long long)found, (unsigned long long)least,
-		       (unsigned long long)most);
+	return err_set(err, ERR_DAMAGED, "%s %llu is out of range (%llu..%llu)",
+		       field, (unsigned long long)found,
+		       (unsigned long long)least, (unsigned long long)most);
 }
 
 /* Magic, version and cluster size: what all else is counted in. */
@@ -38,8 +37,7 @@ static int parse_start(const unsigned char *bytes, size_t len,
 			       "bytes",
 			       len);
 	if (bytes_be32(bytes) != QCOW2_MAGIC)
-		return err_set(err, ERR_DAMAGED,
-			       "magic 0x%08x is not 0x%08x",
+		return err_set(err, ERR_DAMAGED, "magic 0x%08x is not 0x%08x",
 			       bytes_be32(bytes), QCOW2_MAGIC);
 	out->version = bytes_be32(bytes + QCOW2_VERSION);
 	if (out->version < 2 || out->version > 3)
@@ -106,8 +104,7 @@ static int parse_v3(const unsigned char *bytes, size_t len,
 	return 0;
 }
 
-static void parse_numbers(const unsigned char *bytes,
-			  struct qcow2_header *out)
+static void parse_numbers(const unsigned char *bytes, struct qcow2_header *out)
 {
 	out->size = bytes_be64(bytes + QCOW2_SIZE);
 	out->crypt = bytes_be32(bytes + QCOW2_CRYPT);
@@ -222,12 +219,11 @@ int qcow2_header_check_l1(const struct qcow2_header *header, uint64_t offset,
 static int check_tables(const struct qcow2_header *header, uint64_t file_size,
 			struct err *err)
 {
-	uint64_t len = (uint64_t)header->reftable_clusters *
-		       header->cluster_size;
+	uint64_t len =
+		(uint64_t)header->reftable_clusters * header->cluster_size;
 
-	if (qcow2_header_check_l1(header, header->l1_offset,
-				  header->l1_entries, header->size, file_size,
-				  err))
+	if (qcow2_header_check_l1(header, header->l1_offset, header->l1_entries,
+				  header->size, file_size, err))
 		return -1;
 	if (!header->reftable_clusters || len > REFTABLE_MAX)
 		return bad_range(err, "refcount_table_clusters",
@@ -237,8 +233,8 @@ static int check_tables(const struct qcow2_header *header, uint64_t file_size,
 			file_size, err))
 		return -1;
 	if (header->snapshot_count > SNAPSHOTS_MAX)
-		return bad_range(err, "nb_snapshots", header->snapshot_count,
-				 0, SNAPSHOTS_MAX);
+		return bad_range(err, "nb_snapshots", header->snapshot_count, 0,
+				 SNAPSHOTS_MAX);
 	/* An entry is at least 40 bytes. */
 	if (header->snapshot_count &&
 	    check_table(header, "snapshot table", header->snapshots_offset,
@@ -256,8 +252,7 @@ int qcow2_header_parse(const unsigned char *bytes, size_t len,
 		return -1;
 	parse_numbers(bytes, out);
 	if (extension_parse(bytes, len, out, err) ||
-	    check_features(tolerance, out, err) ||
-	    extension_check(out, err))
+	    check_features(tolerance, out, err) || extension_check(out, err))
 		return -1;
 	out->l2_entry_len = out->extended_l2 ? 16 : 8;
 	out->l2_entries = out->cluster_size / out->l2_entry_len;

@@ -49,8 +49,7 @@ void qcow2_info(const struct qcow2_header *header,
 	facts_bool(facts, "extended-l2", header->extended_l2);
 	facts_bool(facts, "lazy-refcounts",
 		   header->compatible & QCOW2_COMPAT_LAZY_REFCOUNTS);
-	facts_bool(facts, "dirty",
-		   header->incompatible & QCOW2_INCOMPAT_DIRTY);
+	facts_bool(facts, "dirty", header->incompatible & QCOW2_INCOMPAT_DIRTY);
 	facts_bool(facts, "corrupt",
 		   header->incompatible & QCOW2_INCOMPAT_CORRUPT);
 	names(header, facts);

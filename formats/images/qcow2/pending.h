@@ -10,7 +10,7 @@ enum pending_kind { PENDING_L1, PENDING_L2, PENDING_PLAIN, PENDING_PACKED };
 
 struct pending_item {
 	uint64_t host, length; /* bytes of the file */
-	uint64_t guest; /* bytes of the disk; PENDING_L2: index in L1 */
+	uint64_t guest;	       /* bytes of the disk; PENDING_L2: index in L1 */
 	enum pending_kind kind;
 };
 

@@ -45,8 +45,7 @@ extern const struct driver_option qcow2_options[];
 struct writer *qcow2_create(struct sink *sink,
 			    const struct create_options *options,
 			    struct err *err);
-int qcow2_check_options(const struct create_options *options,
-			struct err *err);
+int qcow2_check_options(const struct create_options *options, struct err *err);
 uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
 		       uint64_t data);
 
@@ -80,9 +79,9 @@ struct qcow2_header {
 	uint32_t bitmap_count;
 	uint64_t bitmaps_offset, bitmaps_len;
 	bool extended_l2;
-	unsigned l2_entry_len;	/* 8 or 16 */
-	uint64_t l2_entries;	/* in one table */
-	uint64_t l2_span;	/* guest bytes one table maps */
+	unsigned l2_entry_len; /* 8 or 16 */
+	uint64_t l2_entries;   /* in one table */
+	uint64_t l2_span;      /* guest bytes one table maps */
 	unsigned extension_count;
 };
 
@@ -145,10 +144,10 @@ qcow2_snapshots_find(const struct qcow2_snapshots *snapshots,
 /* What entries are judged by. */
 struct qcow2_view {
 	const struct qcow2_header *header;
-	uint64_t size;	    /* of the guest's disk */
-	uint64_t file_size; /* UINT64_MAX: not known */
-	uint64_t data_size; /* of the data file, or file_size */
-	bool external;	    /* data lies in a file of its own */
+	uint64_t size;		    /* of the guest's disk */
+	uint64_t file_size;	    /* UINT64_MAX: not known */
+	uint64_t data_size;	    /* of the data file, or file_size */
+	bool external;		    /* data lies in a file of its own */
 	uint64_t l1_offset, l1_len; /* of the state being looked at */
 };
 
@@ -201,8 +200,7 @@ struct qcow2_cache *qcow2_cache_open(struct source *source, size_t slice,
 /* The slice at `offset` (a multiple of the slice), until it is dropped; other
  * users of the same few slices wait, so be quick. NULL: err. */
 const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
-				      uint64_t offset,
-				      struct qcow2_slot **slot,
+				      uint64_t offset, struct qcow2_slot **slot,
 				      struct err *err);
 void qcow2_cache_drop(struct qcow2_cache *cache, struct qcow2_slot *slot);
 struct qcow2_cache *qcow2_cache_close(struct qcow2_cache *cache);
@@ -223,12 +221,15 @@ struct qcow2_tables {
 int qcow2_tables_open(struct qcow2_tables *tables,
 		      const struct qcow2_header *header,
 		      const struct qcow2_snapshot *snapshot,
-		      struct source *source, uint64_t memory,
-		      struct err *err);
+		      struct source *source, uint64_t memory, struct err *err);
 void qcow2_tables_close(struct qcow2_tables *tables);
 /* Load an L1 table, in host byte order; NULL with err for a bad one. */
 uint64_t *qcow2_tables_l1(struct source *source, uint64_t offset,
 			  uint32_t entries, struct err *err);
+/* No two of `count` L1 entries share an L2 table: so the work to go through
+ * all of them is bounded by the file, not by what its L1 table claims. */
+int qcow2_tables_check_shared(const uint64_t *l1, uint64_t count,
+			      struct err *err);
 /* The run that starts at `offset` (< size), at most `limit` bytes, joined as
  * far as is cheap. */
 int qcow2_tables_run(struct qcow2_tables *tables, uint64_t offset,
@@ -238,8 +239,8 @@ int qcow2_tables_run(struct qcow2_tables *tables, uint64_t offset,
 
 struct qcow2_decoders;
 
-struct qcow2_decoders *
-qcow2_decoders_open(const struct qcow2_header *header, struct source *source);
+struct qcow2_decoders *qcow2_decoders_open(const struct qcow2_header *header,
+					   struct source *source);
 /* `len` guest bytes of a compressed run, from its start. Thread-safe. */
 int qcow2_decoders_read(struct qcow2_decoders *decoders,
 			const struct qcow2_run *run, void *buf, size_t len,

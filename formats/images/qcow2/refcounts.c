@@ -18,8 +18,7 @@
 #define DEFAULT_MEMORY (256 * MIB)
 #define SLICE_MAX ((size_t)(64 * KIB))
 
-static int open_counts(struct refcounts *refs, uint64_t memory,
-		       struct err *err)
+static int open_counts(struct refcounts *refs, uint64_t memory, struct err *err)
 {
 	uint64_t most = max_u64(memory, DEFAULT_MEMORY);
 	uint64_t needed;
@@ -76,8 +75,8 @@ int refcounts_open(struct refcounts *refs, const struct qcow2_header *header,
 	refs->header = header;
 	refs->source = source;
 	refs->report = report;
-	refs->table_entries = (uint64_t)header->reftable_clusters *
-			      header->cluster_size / 8;
+	refs->table_entries =
+		(uint64_t)header->reftable_clusters * header->cluster_size / 8;
 	if (open_counts(refs, memory, err))
 		return -1;
 	refs->table = qcow2_tables_l1(source, header->reftable_offset,

@@ -16,10 +16,10 @@ struct refcounts {
 	const struct qcow2_header *header;
 	struct source *source;
 	struct check_report *report;
-	uint64_t clusters; /* of the file, the last perhaps not whole */
-	uint32_t *counts;  /* uses found; the top bits say of which kind */
+	uint64_t clusters;   /* of the file, the last perhaps not whole */
+	uint32_t *counts;    /* uses found; the top bits say of which kind */
 	unsigned char *seen; /* a bit a cluster: used by the state at hand */
-	uint64_t *table; /* refcount table */
+	uint64_t *table;     /* refcount table */
 	uint64_t table_entries;
 	struct qcow2_cache *blocks;
 	size_t slice;

@@ -52,8 +52,7 @@ static int read_entry(struct source *source, const struct qcow2_header *header,
 			       "extra_data_size %u is out of range (0..%d)",
 			       extra_len, EXTRA_MAX);
 	rest = mem_zalloc((size_t)extra_len + id_len + name_len + 1);
-	if (source_read_all(source, rest,
-			    (size_t)extra_len + id_len + name_len,
+	if (source_read_all(source, rest, (size_t)extra_len + id_len + name_len,
 			    offset + FIXED_LEN, "snapshot table", err))
 		return -1;
 	out->l1_offset = bytes_be64(fixed);
@@ -68,8 +67,7 @@ static int read_entry(struct source *source, const struct qcow2_header *header,
 		out->size = bytes_be64(extra + EXTRA_SIZE_AT);
 	out->id = text(rest + extra_len, id_len);
 	out->name = text(rest + extra_len + id_len, name_len);
-	*len = round_up((uint64_t)FIXED_LEN + extra_len + id_len + name_len,
-			8);
+	*len = round_up((uint64_t)FIXED_LEN + extra_len + id_len + name_len, 8);
 	return 0;
 }
 
@@ -78,7 +76,7 @@ int qcow2_snapshots_read(struct source *source,
 			 const struct qcow2_header *header,
 			 struct qcow2_snapshots *out, struct err *err)
 {
-	uint64_t offset = header->snapshots_offset, len;
+	uint64_t offset = header->snapshots_offset, len = 0;
 
 	memset(out, 0, sizeof *out);
 	if (!header->snapshot_count)
@@ -88,8 +86,8 @@ int qcow2_snapshots_read(struct source *source,
 	if (!out->list)
 		return -1;
 	while (out->count < header->snapshot_count) {
-		if (read_entry(source, header, offset,
-			       &out->list[out->count], &len, err)) {
+		if (read_entry(source, header, offset, &out->list[out->count],
+			       &len, err)) {
 			err_in(err, "snapshot %zu", out->count);
 			qcow2_snapshots_clear(out);
 			return -1;

@@ -37,6 +37,30 @@ uint64_t *qcow2_tables_l1(struct source *source, uint64_t offset,
 	return l1;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int qcow2_tables_check_shared(const uint64_t *l1, uint64_t count,
+			      struct err *err)
+{
+	AUTO_FREE uint64_t *sorted =
+		mem_resize(NULL, count + 1, sizeof *sorted);
+
+	for (uint64_t i = 0; i < count; i++)
+		sorted[i] = l1[i] & QCOW2_OFFSET_MASK;
+	qsort(sorted, count, sizeof *sorted, by_place);
+	for (uint64_t i = 1; i < count; i++)
+		if (sorted[i] && sorted[i] == sorted[i - 1])
+			return err_set(err, ERR_DAMAGED,
+				       "L2 table at %llu is used twice",
+				       (unsigned long long)sorted[i]);
+	return 0;
+}
+
 int qcow2_tables_open(struct qcow2_tables *tables,
 		      const struct qcow2_header *header,
 		      const struct qcow2_snapshot *snapshot,
@@ -58,7 +82,9 @@ int qcow2_tables_open(struct qcow2_tables *tables,
 		return -1;
 	tables->l1 = qcow2_tables_l1(source, view->l1_offset,
 				     tables->l1_entries, err);
-	if (!tables->l1)
+	if (!tables->l1 ||
+	    qcow2_tables_check_shared(tables->l1,
+				      div_up(view->size, header->l2_span), err))
 		return -1;
 	tables->slice = (size_t)min_u64(header->cluster_size, SLICE_MAX);
 	tables->cache = qcow2_cache_open(source, tables->slice, memory);
@@ -106,8 +132,8 @@ static int slice_run(struct qcow2_tables *tables, uint64_t place,
 				   place + number * tables->slice, &slot, err);
 	if (!entries)
 		return -1;
-	status = qcow2_entries_run(&tables->view, entries, count, guest,
-				   offset, end, out, err);
+	status = qcow2_entries_run(&tables->view, entries, count, guest, offset,
+				   end, out, err);
 	qcow2_cache_drop(tables->cache, slot);
 	return status;
 }

@@ -56,8 +56,7 @@ static int spool(struct qcow2_walk *walk, const unsigned char *bytes,
 
 	while (len) {
 		run = zero_run(bytes, len, HOLE_LEN, &zero);
-		if (!zero &&
-		    spool_all(walk->spool_fd, bytes, run, offset, err))
+		if (!zero && spool_all(walk->spool_fd, bytes, run, offset, err))
 			return -1;
 		bytes += run;
 		len -= run;
@@ -143,8 +142,8 @@ static int take_plain(struct qcow2_walk *walk, struct pending_item item,
 		      void *buf, size_t len, struct walk_piece *out,
 		      struct err *err)
 {
-	size_t now = (size_t)min_u64(item.length,
-				     round_down(len, walk->header.cluster_size));
+	size_t now = (size_t)min_u64(
+		item.length, round_down(len, walk->header.cluster_size));
 
 	if (read_exactly(walk, buf, now, "cluster", err))
 		return -1;
@@ -333,8 +332,7 @@ static int read_header(struct qcow2_walk *walk, struct log *log,
 		return -1;
 	bytes = mem_buffer(want);
 	memcpy(bytes, start, got);
-	if (!walk->ended &&
-	    read_on(walk, bytes + got, want - got, &more, err))
+	if (!walk->ended && read_on(walk, bytes + got, want - got, &more, err))
 		return -1;
 	if (qcow2_header_parse(bytes, got + more, size, QCOW2_FOR_READING,
 			       &walk->header, err))
@@ -366,8 +364,8 @@ static int prepare(struct qcow2_walk *walk, uint64_t memory, struct err *err)
 	walk->memory = memory;
 	if (!memory)
 		memory = DEFAULT_MEMORY;
-	pending_init(&walk->pending, (size_t)(1 + memory / 2 /
-						  sizeof(struct pending_item)));
+	pending_init(&walk->pending,
+		     (size_t)(1 + memory / 2 / sizeof(struct pending_item)));
 	walk->taken.most = (size_t)(1 + memory / 8 / sizeof(struct range));
 	if (claims_init(&walk->claims, div_up(header->size, header->l2_span),
 			header->l2_entries, memory / 4, err))

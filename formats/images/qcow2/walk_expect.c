@@ -80,8 +80,7 @@ int walk_expect_l2(struct qcow2_walk *walk, uint64_t index,
 		   const unsigned char *table, struct err *err)
 {
 	uint64_t guest = index * walk->header.l2_span;
-	uint64_t end = min_u64(walk->header.size,
-			       guest + walk->header.l2_span);
+	uint64_t end = min_u64(walk->header.size, guest + walk->header.l2_span);
 	uint64_t at = guest, next;
 	struct qcow2_run run;
 
@@ -128,6 +127,8 @@ int walk_expect_l1(struct qcow2_walk *walk, struct err *err)
 		.kind = PENDING_L2,
 	};
 
+	if (qcow2_tables_check_shared(walk->l1, used, err))
+		return -1;
 	for (uint64_t index = 0; index < used; index++) {
 		if (qcow2_entry_l2(&walk->view, walk->l1[index], index,
 				   &item.host, err))

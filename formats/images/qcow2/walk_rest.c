@@ -120,8 +120,8 @@ static int packed_next(struct qcow2_walk *walk, void *buf,
 					   (size_t)run.length, err)
 			       ? -1
 			       : 1;
-	out->encoding = walk->header.compression ? ENCODING_ZSTD
-						 : ENCODING_DEFLATE;
+	out->encoding =
+		walk->header.compression ? ENCODING_ZSTD : ENCODING_DEFLATE;
 	out->stored = (size_t)run.stored;
 	return source_read_all(walk->spool, buf, (size_t)run.stored, run.place,
 			       "compressed cluster", err)
