@@ -65,7 +65,8 @@ struct create_options {
 	bool size_known;
 	uint64_t size;
 	uint32_t sector_size;
-	const struct survey *survey; /* or NULL */
+	/* Or NULL. Borrowed: it outlives the writer. */
+	const struct survey *survey;
 	/* For a format with a separate data file (qcow2 data_file): the sink
 	 * of it, borrowed; NULL when there is none. */
 	struct sink *data_sink;
@@ -104,6 +105,11 @@ struct driver {
 	struct disk *(*open)(struct source *source,
 			     const struct open_options *options,
 			     struct err *err);
+	/* Optional: what the first `len` bytes of a stream tell of it: the
+	 * facts that `info` shows as far as they stand in the header, and the
+	 * virtual size. For planning only. */
+	int (*peek)(const unsigned char *head, size_t len, uint64_t *size,
+		    struct facts *facts, struct err *err);
 	/* Reading in one pass. `spool_fd` is an empty unnamed file for what
 	 * cannot be placed yet, or -1 where the driver said it needs none
 	 * (walk_spools false). Borrowed both. */
@@ -122,6 +128,9 @@ struct driver {
 			     struct err *err);
 	/* To an append-only sink: does create need a survey first? */
 	bool append_needs_survey;
+	/* Optional: the granule that the survey for these options has; the
+	 * writer's own granule where this is NULL. */
+	uint32_t (*survey_granule)(const struct create_options *options);
 	const char *const *compressions; /* "zlib", "zstd"; NULL: none */
 	/* Bytes an uncompressed image of `size` with `data` allocated takes,
 	 * an upper bound; for planning and free space. */

@@ -112,7 +112,7 @@ static void check_write(const struct making *making, const char *text,
 	const unsigned char *bytes = files_memory_bytes(memory, &len);
 
 	CHECK_EQ(len, round_up(guest->size, 512));
-	CHECK(!memcmp(bytes, want, guest->size));
+	CHECK(!guest->size || !memcmp(bytes, want, guest->size));
 	/* Zeros of a new file are not written unless that was asked for. */
 	if (!append && strstr(text, "full"))
 		CHECK(sink->bytes >= guest->size / 2);

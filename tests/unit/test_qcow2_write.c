@@ -42,7 +42,8 @@ static void write_file(const char *name, const unsigned char *bytes,
 	CHECK(file);
 	if (!file)
 		return;
-	CHECK_EQ(fwrite(bytes, 1, len, file), len);
+	if (len)
+		CHECK_EQ(fwrite(bytes, 1, len, file), len);
 	fclose(file);
 }
 

@@ -118,7 +118,39 @@ static void test_append_refused(void)
 	check_refused("preallocation=full", "", true, ERR_UNSUPPORTED);
 	check_refused("data_file=x", "", true, ERR_UNSUPPORTED);
 	check_refused("cluster_size=4K", "", true, ERR_BUG);
-	check_refused("extended_l2=on", "", true, ERR_BUG);
+	check_refused("cluster_size=16K,extended_l2=on", "", true, ERR_BUG);
+}
+
+/* A survey by clusters is enough for extended entries, if less precise. */
+static void test_coarse(void)
+{
+	struct guest guest = { .size = 2 * MIB, .group = 4 * KIB };
+	struct making making = { .guest = &guest };
+	unsigned char *want AUTO_FREE = mem_zalloc(guest.size);
+	unsigned char *got AUTO_FREE = mem_zalloc(guest.size);
+	struct sink *sink AUTO_SINK = files_memory_sink();
+	struct open_options open = { 0 };
+	struct create_options options;
+	struct survey survey;
+	struct err err = { 0 };
+	size_t len;
+
+	sink->seekable = false;
+	make_options(&options, "extended_l2=on");
+	CHECK_EQ(driver_qcow2.survey_granule(&options), 2 * KIB);
+	set_size(&options, &guest);
+	CHECK_EQ(make_survey(&guest, 64 * KIB, &survey, &err), 0);
+	options.survey = &survey;
+	CHECK_EQ(make(sink, &options, &making, &err), 0);
+
+	const unsigned char *bytes = files_memory_bytes(sink, &len);
+	struct source *source AUTO_SOURCE = files_memory_source(bytes, len);
+	struct disk *disk AUTO_DISK = driver_qcow2.open(source, &open, &err);
+
+	CHECK(disk && !disk_read(disk, got, guest.size, 0, &err));
+	guest_fill(&guest, 0, want, guest.size);
+	CHECK(!memcmp(want, got, guest.size));
+	survey_clear(&survey);
 }
 
 /* The survey of one guest, the bytes of another. */
@@ -359,6 +391,7 @@ int main(void)
 {
 	test_append();
 	test_append_refused();
+	test_coarse();
 	test_changed();
 	test_failing();
 	test_reserve();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns qcow2's row of the registry. The faces are in files of their own. */
-#include "formats/images/qcow2/qcow2.h"
+#include "formats/images/qcow2/write.h"
 
 extern const struct driver driver_qcow2;
 
@@ -21,6 +21,7 @@ const struct driver driver_qcow2 = {
 	.options = qcow2_options,
 	.check_options = qcow2_check_options,
 	.append_needs_survey = true,
+	.survey_granule = qcow2_survey_granule,
 	.compressions = qcow2_compressions,
 	.measure = qcow2_measure,
 	.check = qcow2_check,

@@ -51,6 +51,9 @@ struct qcow2_config {
 
 /* ---- write_options.c ---- */
 
+/* driver->survey_granule: a subcluster, or a cluster. */
+uint32_t qcow2_survey_granule(const struct create_options *options);
+
 /* ERR_USAGE for a value or a combination that does not make sense. */
 int qcow2_config_parse(const struct create_options *options,
 		       struct qcow2_config *out, struct err *err);

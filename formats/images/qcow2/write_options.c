@@ -214,6 +214,17 @@ int qcow2_check_options(const struct create_options *options, struct err *err)
 	return qcow2_config_parse(options, &config, err);
 }
 
+uint32_t qcow2_survey_granule(const struct create_options *options)
+{
+	struct qcow2_config config;
+	struct err err;
+
+	if (qcow2_config_parse(options, &config, &err))
+		return 4096; /* it will not come to a survey */
+	return config.extended_l2 ? config.cluster_size / QCOW2_SUBCLUSTERS :
+				    config.cluster_size;
+}
+
 uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
 		       uint64_t data)
 {

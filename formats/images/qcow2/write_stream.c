@@ -3,7 +3,8 @@
  * Owns what an append-only sink needs: header and tables stand in front of
  * the data they speak of, so everything is placed once beforehand, as the
  * survey says, and each table is made when its place is reached. The bytes
- * are those that a seekable sink gets. What then arrives must be what was
+ * are those that a seekable sink gets (with extended L2 entries, when the survey
+ * is by subclusters). What then arrives must be what was
  * surveyed.
  *
  * Only images without backing file, data file, preallocation and compression:
@@ -48,6 +49,13 @@ static uint64_t next_data(const struct survey *survey, uint32_t cluster_size,
 	return UINT64_MAX;
 }
 
+/* A survey by whole clusters says nothing of subclusters: all are data. */
+static bool is_coarse(const struct qcow2_config *config,
+		      const struct survey *survey)
+{
+	return survey->granule > config->cluster_size / QCOW2_SUBCLUSTERS;
+}
+
 /* Bitmap of guest cluster `guest` for an extended entry. */
 static uint64_t survey_bitmap(const struct qcow2_config *config,
 			      const struct survey *survey, uint64_t guest)
@@ -57,6 +65,8 @@ static uint64_t survey_bitmap(const struct qcow2_config *config,
 	uint64_t first = guest * QCOW2_SUBCLUSTERS * per;
 	uint64_t bitmap = 0;
 
+	if (is_coarse(config, survey))
+		return (1ULL << QCOW2_SUBCLUSTERS) - 1;
 	for (unsigned s = 0; s < QCOW2_SUBCLUSTERS; s++) {
 		bool data = false;
 
@@ -72,9 +82,6 @@ static int check_survey(const struct qcow2_writer *w,
 {
 	const struct qcow2_config *config = &w->config;
 	const struct survey *survey = options->survey;
-	uint32_t finest = config->extended_l2 ?
-		config->cluster_size / QCOW2_SUBCLUSTERS :
-		config->cluster_size;
 
 	if (config->compress || config->backing || config->data_file ||
 	    config->preallocation != QCOW2_PREALLOCATE_OFF)
@@ -86,12 +93,14 @@ static int check_survey(const struct qcow2_writer *w,
 			       "an output that cannot seek needs a survey of "
 			       "the input first");
 	if (survey->size > options->size || !survey->granule ||
-	    finest % survey->granule)
+	    config->cluster_size % survey->granule ||
+	    (config->extended_l2 && !is_coarse(config, survey) &&
+	     config->cluster_size / QCOW2_SUBCLUSTERS % survey->granule))
 		return err_set(err, ERR_BUG,
 			       "survey of %llu bytes by %lu for clusters of "
 			       "%lu", (unsigned long long)survey->size,
 			       (unsigned long)survey->granule,
-			       (unsigned long)finest);
+			       (unsigned long)config->cluster_size);
 	return 0;
 }
 
@@ -253,7 +262,7 @@ int qcow2_plan_check(struct qcow2_writer *w, uint64_t guest, bool data,
 	bool told = next_data(survey, config->cluster_size, guest) == guest;
 
 	if (told != data ||
-	    (data && config->extended_l2 &&
+	    (data && config->extended_l2 && !is_coarse(config, survey) &&
 	     bitmap != survey_bitmap(config, survey, guest)))
 		return changed(guest << config->cluster_bits, err);
 	w->plan->seen += data;
