@@ -5,8 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void log_emit(struct log *log, enum log_level level,
-		     const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+log_emit(struct log *log, enum log_level level, const char *format,
+	 va_list args)
 {
 	char line[1024];
 

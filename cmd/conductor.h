@@ -27,8 +27,10 @@ int conductor_second(struct conductor *conductor, const char *path,
 int conductor_probe(struct conductor *conductor, struct image *out,
 		    struct err *err);
 
-/* The input as it was opened, for the same-file test. */
+/* The input as it was opened: for the same-file test, for trying whether it
+ * can be shared. Borrowed. */
 const struct stat *conductor_input(const struct conductor *conductor);
+int conductor_input_fd(const struct conductor *conductor);
 
 /* Where the answers of an inspection go; each may be NULL. */
 struct conductor_answers {

@@ -141,11 +141,14 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
 	const struct problem *problem = &plans->planning.problem;
+	const struct planning_paths paths = {
+		.input = conductor_input(conductor),
+		.input_fd = conductor_input_fd(conductor),
+		.output = settings->argument[1],
+	};
 
 	if (conductor_probe(conductor, image, err) ||
-	    planning_make(&plans->planning, settings, image,
-			  conductor_input(conductor), settings->argument[1],
-			  false, err))
+	    planning_make(&plans->planning, settings, image, &paths, err))
 		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);

@@ -25,6 +25,11 @@ struct target {
 int planning_target(const struct settings *settings, const char *output,
 		    struct target *out, struct err *err);
 
+/* How many threads and how much memory a run may use: the options, else what
+ * the machine grants (affinity, control group). */
+unsigned planning_threads(const struct settings *settings);
+uint64_t planning_memory(const struct settings *settings);
+
 struct planning {
 	struct target target;
 	struct price_list price_list; /* the problem's pricing context */
@@ -33,11 +38,17 @@ struct planning {
 	bool size_known;
 };
 
-/* `output` may be NULL (plan without opening it): then `out_path` is only
- * looked at with stat. `in_place` is imgconv resize. */
+/* Where the image comes from and goes to. `output` is only looked at. */
+struct planning_paths {
+	const struct stat *input;
+	int input_fd;
+	const char *output;
+	bool in_place; /* imgconv resize: output is the input's path */
+};
+
 int planning_make(struct planning *planning, const struct settings *settings,
-		  const struct image *image, const struct stat *input,
-		  const char *out_path, bool in_place, struct err *err);
+		  const struct image *image,
+		  const struct planning_paths *paths, struct err *err);
 
 /* The plan to run: the cheapest, or what --plan names. */
 int planning_choose(const struct planning *planning,

@@ -23,4 +23,10 @@ void survey_mark(struct survey *survey, uint64_t index);
 bool survey_has(const struct survey *survey, uint64_t index);
 void survey_clear(struct survey *survey);
 
+struct writer;
+
+/* A writer that stores nothing and marks what holds data in `survey`
+ * (borrowed; NULL: marks nothing). Its granule is the survey's. */
+struct writer *survey_writer(struct survey *survey);
+
 #endif

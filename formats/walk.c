@@ -68,7 +68,7 @@ int walk_next(struct walk *walk, void *buf, size_t len, struct walk_piece *out,
 {
 	if (walk->ended)
 		return 0;
-	if (len < UNIT_LEN_MAX)
+	if (len < (walk->ordered ? walk->sector_size : UNIT_LEN_MAX))
 		return err_set(err, ERR_BUG, "walk into %zu bytes of room",
 			       len);
 	memset(out, 0, sizeof *out);

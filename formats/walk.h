@@ -30,9 +30,10 @@ struct walk_piece {
 };
 
 struct walk_ops {
-	/* The next piece, its bytes in buf (room `len`, at least 4 MiB): 1;
-	 * the end, with everything verified: 0; -1. A plain piece has
-	 * stored == length; an encoded one is at most `granule` long. */
+	/* The next piece, its bytes in buf (room `len`, at least 4 MiB, or a
+	 * sector for an ordered walk): 1; the end, with everything verified:
+	 * 0; -1. A plain piece has stored == length; an encoded one is at
+	 * most `granule` long. */
 	int (*next)(struct walk *walk, void *buf, size_t len,
 		    struct walk_piece *out, struct err *err);
 	void (*close)(struct walk *walk);

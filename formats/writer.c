@@ -50,7 +50,7 @@ static int check_range(struct writer *writer, uint64_t offset, uint64_t length,
 	if (writer->finished)
 		return err_set(err, ERR_BUG, "%s: written after its end",
 			       writer->format);
-	if (!length || offset % writer->granule ||
+	if (!length || (!writer->any_order && offset % writer->granule) ||
 	    !checked_add(offset, length, &end) || end > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_BUG,
 			       "%s: %llu bytes at %llu are not whole granules",

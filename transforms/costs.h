@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "formats/codecs/codec.h"
 #include "planner/transition.h"
 #include "transforms/protocol.h"
 
@@ -45,14 +46,18 @@ struct price_list {
 double costs_stored(const struct price_list *list, const struct state *state);
 /* Guest bytes that hold data. */
 double costs_allocated(const struct price_list *list);
-/* Guest bytes altogether; an estimate where unknown. */
-double costs_virtual(const struct price_list *list);
 
-/* Add the reading of what `before` says (from input, temp or nothing, if it
- * comes out of the pipeline) and the storing of what flows out at the end. */
-void costs_read(const struct pricing *pricing, double bytes,
-		struct cost *out);
-void costs_write(const struct pricing *pricing, unsigned device, double bytes,
-		 struct cost *out);
+/*
+ * Where the bytes of a step come from and go to. A step that flows reads when
+ * it takes the image from rest, and writes when what comes out is the goal; a
+ * step at rest first lets what flows towards it be written.
+ */
+void costs_flow(const struct pricing *pricing, struct cost *out);
+void costs_settle(const struct pricing *pricing, struct cost *out);
+
+/* Work of `ns` nanoseconds a byte: on one thread of the pool, or as a serial
+ * stage. */
+void costs_pool(struct cost *out, double bytes, double ns);
+void costs_serial(struct cost *out, double bytes, double ns);
 
 #endif

@@ -47,7 +47,7 @@ enum protocol_type {
 	/* Worker to conductor. */
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
 	PROTOCOL_IMAGE,	   /* struct image */
-	PROTOCOL_REFER,	   /* struct protocol_name: a file the image names */
+	PROTOCOL_REFER,	   /* struct protocol_refer: a file the image names */
 	PROTOCOL_NOTE,	   /* struct protocol_note */
 	PROTOCOL_PROGRESS, /* struct protocol_progress */
 	PROTOCOL_STEP,	   /* struct protocol_name: a step is being done */
@@ -61,6 +61,7 @@ enum protocol_type {
 struct protocol_input {
 	bool seekable;
 	uint64_t size;	  /* if seekable */
+	uint64_t allocated; /* bytes that take room on the disk, if seekable */
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
@@ -70,6 +71,7 @@ struct protocol_input {
 };
 
 struct protocol_need {
+	uint32_t input; /* 0 or 1, in the order of INPUT */
 	uint64_t offset;
 	uint64_t len;
 };
@@ -86,6 +88,14 @@ enum protocol_fd {
 struct protocol_name {
 	char text[LIMIT_NAME_LEN];
 };
+
+/* `from`: the file that names it: 0 the input, 1 compare's other one, further
+ * numbers in the order of FILE answers. Names are relative to its folder. */
+struct protocol_refer {
+	uint32_t from;
+	char name[LIMIT_NAME_LEN];
+};
+#define PROTOCOL_FIRST_REFERENCE 2
 
 struct protocol_note {
 	uint32_t level; /* enum log_level */
@@ -150,7 +160,8 @@ struct job {
 	/* What the descriptor holds: the user's input as probed, or a file
 	 * that an earlier step made. */
 	bool made;
-	char format[24];     /* if made */
+	char format[TAG_LEN]; /* of the bytes inside all compressions */
+	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */
 	bool output_append;  /* a pipe */
 	bool head_last;	     /* a device: never valid until complete */
@@ -163,7 +174,7 @@ struct job {
 	int32_t wrap_level;
 	struct create_options create; /* pointers in it are not valid */
 	bool has_data_file;
-	bool in_place; /* the output is the input */
+	char snapshot[256]; /* with the tag snapshots=chosen */
 };
 
 struct protocol_done {

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the worker process and the conversation with it. What files may be
+ * opened is policy.c's; what is shown is ui.c's. */
+#include "cmd/conductor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "cmd/planning.h"
+#include "cmd/policy.h"
+#include "cmd/signals.h"
+#include "io/channel.h"
+#include "io/spool.h"
+#include "transforms/worker.h"
+
+struct conductor_file {
+	int fd; /* -1: none */
+	struct stat about;
+	uint64_t position; /* of a stream: bytes given out by NEED */
+	bool seekable;
+};
+
+struct conductor {
+	const struct settings *settings;
+	struct ui *ui;
+	pid_t worker;
+	int channel;
+	struct conductor_file file[2];
+	struct policy policy;
+	struct image image;
+	bool probed;
+	bool busy; /* an answer is awaited */
+};
+
+static int open_file(struct conductor_file *file, const char *path,
+		     struct err *err)
+{
+	if (!strcmp(path, "-")) {
+		if (isatty(0))
+			return err_set(err, ERR_USAGE,
+				       "standard input is a terminal; give a "
+				       "file");
+		file->fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	} else {
+		file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (file->fd < 0 || fstat(file->fd, &file->about) < 0)
+		return err_sys(err, err_kind_of_errno(errno, ERR_NO_INPUT),
+			       "%s", path);
+	if (S_ISDIR(file->about.st_mode))
+		return err_set(err, ERR_NO_INPUT, "%s: is a directory", path);
+	file->seekable = S_ISREG(file->about.st_mode) ||
+			 S_ISBLK(file->about.st_mode);
+	/* A file on standard input that was read from already goes on where
+	 * it stands: that is a stream. */
+	if (!strcmp(path, "-") && lseek(file->fd, 0, SEEK_CUR) > 0)
+		file->seekable = false;
+	return 0;
+}
+
+static uint64_t file_size(const struct conductor_file *file)
+{
+	off_t end;
+
+	if (S_ISREG(file->about.st_mode))
+		return (uint64_t)file->about.st_size;
+	end = lseek(file->fd, 0, SEEK_END);
+	return end < 0 ? 0 : (uint64_t)end;
+}
+
+static int tell(struct conductor *conductor, enum protocol_type type,
+		const void *body, size_t len, struct err *err)
+{
+	return channel_send(conductor->channel, type, body, len, -1, err);
+}
+
+static int tell_input(struct conductor *conductor, unsigned which,
+		      struct err *err)
+{
+	const struct settings *settings = conductor->settings;
+	const struct conductor_file *file = &conductor->file[which];
+	struct protocol_input about = {
+		.seekable = file->seekable,
+		.size = file->seekable ? file_size(file) : 0,
+		.allocated = (uint64_t)file->about.st_blocks * 512,
+		.references = settings->allow_references,
+		.fix_gpt = settings->partition_fix,
+		.threads = planning_threads(settings),
+		.memory = planning_memory(settings),
+	};
+
+	if (S_ISBLK(file->about.st_mode))
+		about.allocated = about.size;
+	if (settings->from && !which)
+		snprintf(about.from, sizeof about.from, "%s", settings->from);
+	if (settings->snapshot && !which)
+		snprintf(about.snapshot, sizeof about.snapshot, "%s",
+			 settings->snapshot);
+	return tell(conductor, PROTOCOL_INPUT, &about, sizeof about, err);
+}
+
+/* The worker keeps its end of the socket and stderr, nothing else. */
+static void become_worker(int channel)
+{
+	int kept = fcntl(channel, F_DUPFD, 3);
+
+	signals_worker();
+	dup2(kept, 3);
+	close_range(4, ~0U, 0);
+	close(0);
+	close(1);
+	/* Numbers 0 and 1 shall not come to mean an image. */
+	if (open("/dev/null", O_RDONLY) != 0 || open("/dev/null", O_WRONLY) != 1)
+		_exit(err_status(ERR_BUG));
+	exit(worker_main(3));
+}
+
+static int start_worker(struct conductor *conductor, struct err *err)
+{
+	int pair[2];
+
+	if (channel_pair(pair, err) < 0)
+		return -1;
+	fflush(NULL); /* or the worker's exit would say it again */
+	conductor->worker = fork();
+	if (conductor->worker < 0) {
+		err_sys(err, ERR_TEMPORARY, "start a worker");
+		close(pair[0]);
+		close(pair[1]);
+		return -1;
+	}
+	if (!conductor->worker)
+		become_worker(pair[1]);
+	signals_watch_worker(conductor->worker);
+	close(pair[1]);
+	conductor->channel = pair[0];
+	return 0;
+}
+
+struct conductor *conductor_open_bare(const struct settings *settings,
+				      struct ui *ui, struct err *err)
+{
+	struct conductor *conductor = mem_zalloc(sizeof *conductor);
+
+	conductor->settings = settings;
+	conductor->ui = ui;
+	conductor->channel = -1;
+	conductor->file[0].fd = conductor->file[1].fd = -1;
+	policy_init(&conductor->policy, settings);
+	if (start_worker(conductor, err) < 0)
+		return conductor_close(conductor);
+	return conductor;
+}
+
+struct conductor *conductor_open(const char *path,
+				 const struct settings *settings,
+				 struct ui *ui, struct err *err)
+{
+	struct conductor_file file = { .fd = -1 };
+	struct conductor *conductor;
+
+	if (open_file(&file, path, err) < 0) {
+		if (file.fd >= 0)
+			close(file.fd);
+		return NULL;
+	}
+	conductor = conductor_open_bare(settings, ui, err);
+	if (!conductor) {
+		close(file.fd);
+		return NULL;
+	}
+	conductor->file[0] = file;
+	policy_input(&conductor->policy, 0, path);
+	if (tell_input(conductor, 0, err) < 0)
+		return conductor_close(conductor);
+	return conductor;
+}
+
+int conductor_second(struct conductor *conductor, const char *path,
+		     struct err *err)
+{
+	if (open_file(&conductor->file[1], path, err) < 0)
+		return -1;
+	policy_input(&conductor->policy, 1, path);
+	return tell_input(conductor, 1, err);
+}
+
+const struct stat *conductor_input(const struct conductor *conductor)
+{
+	return &conductor->file[0].about;
+}
+
+int conductor_input_fd(const struct conductor *conductor)
+{
+	return conductor->file[0].fd;
+}
+
+/* ---- answering ---- */
+
+static int read_some(struct conductor_file *file, unsigned char *buf,
+		     size_t len, uint64_t offset, size_t *got,
+		     struct err *err)
+{
+	ssize_t n;
+
+	if (file->fd < 0 || (!file->seekable && offset != file->position))
+		return err_set(err, ERR_BUG, "the worker asks out of order");
+	do
+		n = file->seekable ? pread(file->fd, buf, len, (off_t)offset)
+				   : read(file->fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, ERR_IO, "read the input");
+	*got = (size_t)n;
+	if (!file->seekable)
+		file->position += *got;
+	return 0;
+}
+
+static int answer_need(struct conductor *conductor,
+		       const struct protocol_need *need, struct err *err)
+{
+	size_t len = (size_t)min_u64(need->len, CHANNEL_MAX / 2), got = 0;
+	AUTO_FREE unsigned char *buf = mem_zalloc(len);
+	struct err refusal;
+
+	if (need->input > 1)
+		return err_set(err, ERR_BUG, "the worker asks for input %u",
+			       need->input);
+	if (read_some(&conductor->file[need->input], buf, len, need->offset,
+		      &got, &refusal) < 0)
+		return tell(conductor, PROTOCOL_NO_FILE, &refusal,
+			    sizeof refusal, err);
+	return tell(conductor, PROTOCOL_BYTES, buf, got, err);
+}
+
+static int answer_refer(struct conductor *conductor,
+			struct protocol_refer *refer, struct err *err)
+{
+	struct err refusal = { .kind = ERR_NONE };
+	int fd, result;
+
+	refer->name[sizeof refer->name - 1] = '\0';
+	fd = policy_open(&conductor->policy, refer, &refusal);
+	if (fd < 0)
+		return tell(conductor, PROTOCOL_NO_FILE, &refusal,
+			    sizeof refusal, err);
+	result = channel_send(conductor->channel, PROTOCOL_FILE, NULL, 0, fd,
+			      err);
+	close(fd);
+	return result;
+}
+
+static void hear_note(struct conductor *conductor,
+		      struct protocol_note *note)
+{
+	note->text[sizeof note->text - 1] = '\0';
+	ui_note(conductor->ui, note->level == LOG_NOTE ? LOG_NOTE : LOG_DETAIL,
+		note->text);
+}
+
+static void hear_extents(const struct conductor_answers *answers,
+			 const struct channel_message *message)
+{
+	struct protocol_extent *list = (void *)message->body;
+	unsigned count = message->len / sizeof *list;
+
+	for (unsigned i = 0; i < count; i++)
+		list[i].file[sizeof list[i].file - 1] = '\0';
+	if (answers && answers->extents)
+		answers->extents(answers->opaque, list, count);
+}
+
+static void hear_facts(const struct conductor_answers *answers,
+		       struct facts *facts)
+{
+	if (facts->count > FACTS_MAX)
+		facts->count = FACTS_MAX;
+	for (unsigned i = 0; i < facts->count; i++) {
+		struct fact *fact = &facts->fact[i];
+		fact->name[sizeof fact->name - 1] = '\0';
+		fact->text[sizeof fact->text - 1] = '\0';
+	}
+	if (answers && answers->facts)
+		answers->facts(answers->opaque, facts);
+}
+
+/* What the body of a message must be long; 0: any multiple of an extent. */
+static size_t expected_len(uint32_t type)
+{
+	switch (type) {
+	case PROTOCOL_NEED:
+		return sizeof(struct protocol_need);
+	case PROTOCOL_REFER:
+		return sizeof(struct protocol_refer);
+	case PROTOCOL_NOTE:
+		return sizeof(struct protocol_note);
+	case PROTOCOL_PROGRESS:
+		return sizeof(struct protocol_progress);
+	case PROTOCOL_STEP:
+	case PROTOCOL_FINDING:
+		return sizeof(struct protocol_name);
+	case PROTOCOL_FACTS:
+		return sizeof(struct facts);
+	case PROTOCOL_IMAGE:
+		return sizeof(struct image);
+	case PROTOCOL_DONE:
+		return sizeof(struct protocol_done);
+	default:
+		return 0;
+	}
+}
+
+/* Everything but the last words. */
+static int hear(struct conductor *conductor, struct channel_message *message,
+		const struct conductor_answers *answers, struct err *err)
+{
+	struct protocol_name *name = (void *)message->body;
+	const struct protocol_progress *progress = (void *)message->body;
+
+	switch (message->type) {
+	case PROTOCOL_NEED:
+		return answer_need(conductor, (void *)message->body, err);
+	case PROTOCOL_REFER:
+		return answer_refer(conductor, (void *)message->body, err);
+	case PROTOCOL_NOTE:
+		hear_note(conductor, (void *)message->body);
+		return 0;
+	case PROTOCOL_PROGRESS:
+		ui_progress(conductor->ui, progress->done, progress->total);
+		return 0;
+	case PROTOCOL_STEP:
+		name->text[sizeof name->text - 1] = '\0';
+		ui_step(conductor->ui, name->text);
+		return 0;
+	case PROTOCOL_FINDING:
+		name->text[sizeof name->text - 1] = '\0';
+		if (answers && answers->finding)
+			answers->finding(answers->opaque, name->text);
+		return 0;
+	case PROTOCOL_FACTS:
+		hear_facts(answers, (void *)message->body);
+		return 0;
+	case PROTOCOL_EXTENTS:
+		hear_extents(answers, message);
+		return 0;
+	default:
+		return err_set(err, ERR_BUG, "the worker said %u",
+			       message->type);
+	}
+}
+
+static int worker_died(struct conductor *conductor, struct err *err)
+{
+	int status = 0;
+
+	waitpid(conductor->worker, &status, 0);
+	signals_unwatch_worker(conductor->worker);
+	conductor->worker = 0;
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_BUG, "the worker was ended by signal "
+			       "%d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	return err_set(err, ERR_BUG, "the worker ended with status %d",
+		       WEXITSTATUS(status));
+}
+
+/* Until the worker says `last` or DONE; its body lands in `out`. */
+static int converse(struct conductor *conductor, enum protocol_type last,
+		    void *out, const struct conductor_answers *answers,
+		    struct err *err)
+{
+	struct channel_message message;
+	int result = 0;
+	bool over = false;
+
+	conductor->busy = true;
+	while (!over && !result) {
+		struct err broken;
+		result = channel_receive(conductor->channel, &message,
+					 &broken);
+		if (result <= 0)
+			return worker_died(conductor, err);
+		result = 0;
+		size_t len = expected_len(message.type);
+		if (len && message.len != len) {
+			result = err_set(err, ERR_BUG, "the worker sent %u "
+					 "bytes of %u", message.len,
+					 message.type);
+		} else if (message.type == PROTOCOL_DONE) {
+			struct protocol_done *done = (void *)message.body;
+			done->err.message[ERR_MESSAGE_LEN - 1] = '\0';
+			if (done->err.kind != ERR_NONE) {
+				*err = done->err;
+				result = -1;
+			}
+			if (last == PROTOCOL_DONE)
+				memcpy(out, done, sizeof *done);
+			over = true;
+		} else if (message.type == (uint32_t)last) {
+			memcpy(out, message.body, len);
+			over = true;
+		} else {
+			result = hear(conductor, &message, answers, err);
+		}
+		if (message.fd >= 0)
+			close(message.fd);
+		message.fd = -1;
+		channel_message_clear(&message);
+	}
+	conductor->busy = !over;
+	return result;
+}
+
+/* ---- asking ---- */
+
+static void terminate_image(struct image *image)
+{
+	if (image->layers > LIMIT_COMPRESSIONS)
+		image->layers = LIMIT_COMPRESSIONS;
+	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++)
+		image->layer[i].codec[sizeof image->layer[i].codec - 1] = 0;
+	image->report.name[sizeof image->report.name - 1] = '\0';
+	image->report.title[sizeof image->report.title - 1] = '\0';
+	image->report.evidence[sizeof image->report.evidence - 1] = '\0';
+	image->format[sizeof image->format - 1] = '\0';
+	image->inner[sizeof image->inner - 1] = '\0';
+	image->gpt[sizeof image->gpt - 1] = '\0';
+	image->used_by[sizeof image->used_by - 1] = '\0';
+}
+
+int conductor_probe(struct conductor *conductor, struct image *out,
+		    struct err *err)
+{
+	if (tell(conductor, PROTOCOL_PROBE, NULL, 0, err) < 0 ||
+	    converse(conductor, PROTOCOL_IMAGE, out, NULL, err) < 0)
+		return -1;
+	terminate_image(out);
+	conductor->image = *out;
+	conductor->probed = true;
+	return 0;
+}
+
+static int pass_fd(struct conductor *conductor, uint32_t name, int fd,
+		   struct err *err)
+{
+	return channel_send(conductor->channel, PROTOCOL_FD, &name,
+			    sizeof name, fd, err);
+}
+
+/* Layers without an index, and pipes, are unpacked to be looked into. */
+static int pass_spool(struct conductor *conductor, uint32_t name,
+		      struct err *err)
+{
+	const char *dir = conductor->settings->tmpdir;
+	AUTO_FD int fd = spool_open_fd(dir ? dir : "/var/tmp", err);
+
+	return fd < 0 ? -1 : pass_fd(conductor, name, fd, err);
+}
+
+int conductor_inspect(struct conductor *conductor, enum protocol_type what,
+		      const struct conductor_answers *answers,
+		      struct protocol_done *done, struct err *err)
+{
+	const struct image *image = &conductor->image;
+	bool unpack = !conductor->probed || !conductor->file[0].seekable ||
+		      (image->layers && !image->layer[0].index);
+
+	if (pass_fd(conductor, PROTOCOL_FD_INPUT, conductor->file[0].fd,
+		    err) < 0)
+		return -1;
+	if (what == PROTOCOL_COMPARE &&
+	    (pass_fd(conductor, PROTOCOL_FD_SECOND, conductor->file[1].fd,
+		     err) < 0 ||
+	     pass_spool(conductor, PROTOCOL_FD_OUTPUT, err) < 0))
+		return -1;
+	if (unpack && what != PROTOCOL_INFO &&
+	    pass_spool(conductor, PROTOCOL_FD_SPOOL, err) < 0)
+		return -1;
+	if (tell(conductor, what, NULL, 0, err) < 0)
+		return -1;
+	return converse(conductor, PROTOCOL_DONE, done, answers, err);
+}
+
+int conductor_run(struct conductor *conductor, const struct job *job,
+		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
+		  struct err *err)
+{
+	for (unsigned i = 0; i < PROTOCOL_FDS; i++) {
+		int fd = i == PROTOCOL_FD_INPUT && fds[i] < 0
+				 ? conductor->file[0].fd
+				 : fds[i];
+		if (fd >= 0 && pass_fd(conductor, i, fd, err) < 0)
+			return -1;
+	}
+	if (tell(conductor, PROTOCOL_RUN, job, sizeof *job, err) < 0)
+		return -1;
+	return converse(conductor, PROTOCOL_DONE, done, NULL, err);
+}
+
+struct conductor *conductor_close(struct conductor *conductor)
+{
+	if (!conductor)
+		return NULL;
+	if (conductor->channel >= 0)
+		close(conductor->channel);
+	if (conductor->worker > 0) {
+		/* It ends by itself when its socket closes, unless it is in
+		 * the middle of something that has lost its purpose. */
+		if (conductor->busy)
+			kill(conductor->worker, SIGKILL);
+		waitpid(conductor->worker, NULL, 0);
+		signals_unwatch_worker(conductor->worker);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (conductor->file[i].fd >= 0)
+			close(conductor->file[i].fd);
+	policy_clear(&conductor->policy);
+	free(conductor);
+	return NULL;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns `imgconv convert`: open, probe, plan, run, commit, in this order. What
+ * can fail early fails before any guest data moves; nothing is visible at the
+ * output's name before the commit. `imgconv resize` is the same in place. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "cmd/commands.h"
+#include "cmd/conductor.h"
+#include "cmd/execute.h"
+#include "cmd/planning.h"
+#include "cmd/signals.h"
+#include "transforms/tags.h"
+
+struct conversion {
+	const struct settings *settings;
+	const char *input, *output;
+	bool in_place;
+	struct ui *ui;
+	struct conductor *conductor;
+	struct image image;
+	struct planning planning;
+	struct plan plan;
+	struct output *out;
+	struct output *data; /* a qcow2's data file */
+	struct protocol_done done;
+};
+
+static int open_and_plan(struct conversion *conversion, struct err *err)
+{
+	const struct settings *settings = conversion->settings;
+
+	conversion->conductor = conductor_open(conversion->input, settings,
+					       conversion->ui, err);
+	if (!conversion->conductor)
+		return -1;
+	if (conductor_probe(conversion->conductor, &conversion->image, err) <
+	    0)
+		return err_in(err, "%s", conversion->input);
+	const struct planning_paths paths = {
+		.input = conductor_input(conversion->conductor),
+		.input_fd = conductor_input_fd(conversion->conductor),
+		.output = conversion->output,
+		.in_place = conversion->in_place,
+	};
+	if (planning_make(&conversion->planning, settings,
+			  &conversion->image, &paths, err) < 0 ||
+	    planning_choose(&conversion->planning, settings,
+			    &conversion->plan, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* -o data_file=NAME: guest data goes to a second file, which is committed
+ * before the one that names it. */
+static int open_data_file(struct conversion *conversion,
+			  const struct output_options *options,
+			  struct err *err)
+{
+	const struct create_options *create =
+		&conversion->planning.target.create;
+
+	for (unsigned i = 0; i < create->option_count; i++) {
+		if (strcmp(create->option[i].name, "data_file"))
+			continue;
+		const char *name = create->option[i].value;
+		const char *slash = strrchr(conversion->output, '/');
+		AUTO_FREE char *path =
+			*name == '/' || !slash
+				? mem_strdup(name)
+				: mem_printf("%.*s/%s",
+					     (int)(slash - conversion->output),
+					     conversion->output, name);
+		conversion->data = output_open(path, options, err);
+		if (!conversion->data)
+			return -1;
+	}
+	return 0;
+}
+
+static int open_output(struct conversion *conversion, struct err *err)
+{
+	const struct settings *settings = conversion->settings;
+	const struct output_options options = {
+		.force = settings->force,
+		.sync = settings->sync,
+		.in_place = conversion->in_place,
+		.input = conversion->in_place
+				 ? NULL
+				 : conductor_input(conversion->conductor),
+	};
+
+	conversion->out = output_open(conversion->output, &options, err);
+	if (!conversion->out)
+		return -1;
+	signals_watch_output(conversion->out);
+	return open_data_file(conversion, &options, err);
+}
+
+static int run_plan(struct conversion *conversion, struct err *err)
+{
+	const struct execution execution = {
+		.settings = conversion->settings,
+		.planning = &conversion->planning,
+		.plan = &conversion->plan,
+		.input = conversion->conductor,
+		.input_path = conversion->input,
+		.output = conversion->out,
+		.data = conversion->data,
+		.ui = conversion->ui,
+		.stated = conversion->settings->from != NULL,
+	};
+
+	if (execute_plan(&execution, &conversion->done, err) < 0)
+		/* An output's errors name what was being made. */
+		return err_in(err, "%s", err->kind == ERR_IO
+					 ? conversion->output
+					 : conversion->input);
+	return 0;
+}
+
+static const char *last_tag(const struct conversion *conversion,
+			    unsigned group)
+{
+	const struct plan *plan = &conversion->plan;
+
+	return plan->count ? plan->step[plan->count - 1].after.tag[group]
+			   : conversion->planning.problem.start.tag[group];
+}
+
+/* What the output does not have of what the input had. */
+static void tell_losses(struct conversion *conversion)
+{
+	char text[256], size[32];
+
+	if (conversion->image.snapshots && !*last_tag(conversion,
+						      TAG_SNAPSHOTS)) {
+		snprintf(text, sizeof text, "%" PRIu32
+			 " internal snapshots are not carried over",
+			 conversion->image.snapshots);
+		ui_note(conversion->ui, LOG_NOTE, text);
+	}
+	if (conversion->done.spooled) {
+		snprintf(text, sizeof text, "%s came before their tables and "
+			 "were kept aside",
+			 units_about(conversion->done.spooled, size,
+				     sizeof size));
+		ui_note(conversion->ui, LOG_NOTE, text);
+	}
+}
+
+static void tell_digest(const struct conversion *conversion)
+{
+	char text[DIGEST_TEXT_LEN];
+	bool piped = !strcmp(conversion->output, "-");
+
+	if (!conversion->settings->digest || !conversion->done.has_digest)
+		return;
+	digest_text(conversion->done.digest, text);
+	fprintf(piped ? stderr : stdout, "%s  %s\n", text,
+		conversion->output);
+}
+
+/* --consume: the input is gone when the output is safe. */
+static int consume(const struct conversion *conversion, struct err *err)
+{
+	if (!conversion->settings->consume ||
+	    !strcmp(last_tag(conversion, TAG_PLACE), "moved") ||
+	    !strcmp(conversion->input, "-"))
+		return 0;
+	if (unlink(conversion->input) < 0)
+		return err_sys(err, ERR_IO, "%s: remove the input",
+			       conversion->input);
+	return 0;
+}
+
+static int commit(struct conversion *conversion, struct err *err)
+{
+	if (conversion->data && output_commit(conversion->data, err) < 0)
+		return -1;
+	if (output_commit(conversion->out, err) < 0)
+		return err_in(err, "%s", conversion->output);
+	tell_losses(conversion);
+	tell_digest(conversion);
+	if (fflush(stdout) || ferror(stdout))
+		return err_sys(err, ERR_IO, "standard output");
+	return consume(conversion, err);
+}
+
+static int convert(struct conversion *conversion, struct err *err)
+{
+	if (open_and_plan(conversion, err) < 0 ||
+	    open_output(conversion, err) < 0 ||
+	    run_plan(conversion, err) < 0)
+		return -1;
+	return commit(conversion, err);
+}
+
+static int run(const struct settings *settings, const char *output,
+	       bool in_place)
+{
+	struct conversion *conversion = mem_zalloc(sizeof *conversion);
+	struct err err = { .kind = ERR_NONE };
+	int status;
+
+	conversion->settings = settings;
+	conversion->input = settings->argument[0];
+	conversion->output = output;
+	conversion->in_place = in_place;
+	conversion->ui = ui_open(settings);
+	signals_setup();
+	status = convert(conversion, &err) < 0;
+	conductor_close(conversion->conductor);
+	signals_watch_output(NULL);
+	output_close(conversion->data);
+	output_close(conversion->out);
+	status = ui_end(conversion->ui, status ? &err : NULL);
+	ui_close(conversion->ui);
+	free(conversion);
+	return status;
+}
+
+int command_convert(const struct settings *settings)
+{
+	if (settings->dry_run)
+		return command_plan(settings);
+	return run(settings, settings->argument[1], false);
+}
+
+int command_resize(const struct settings *settings)
+{
+	return run(settings, settings->argument[0], true);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the cutting of a plan into runs and the files between them. How a step
+ * works is its own file's; what is said is ui.c's. */
+#include "cmd/execute.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cmd/tool.h"
+#include "io/spool.h"
+#include "transforms/catalogue.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+/* Where the image is between two runs. */
+struct place {
+	const struct execution *execution;
+	int temp_fd;	/* -1: none; ours */
+	bool at_output; /* in the output's file */
+	bool untouched; /* still the user's input, not read yet */
+};
+
+static const char *tag_after(const struct plan_step *step, unsigned group)
+{
+	return step->after.tag[group];
+}
+
+static int open_temp(const struct execution *execution, struct err *err)
+{
+	const char *dir = execution->settings->tmpdir;
+
+	if (!dir)
+		dir = output_kind(execution->output) == OUTPUT_FILE
+			      ? output_dir(execution->output)
+			      : "/var/tmp";
+	return spool_open_fd(dir, err);
+}
+
+/* The steps from `first` on that move the data once. */
+static unsigned pipeline_end(const struct plan *plan, unsigned first)
+{
+	unsigned end = first;
+
+	while (end < plan->count &&
+	       how_of(&plan->step[end])->where == HOW_PIPELINE) {
+		end++;
+		if (how_of(&plan->step[end - 1])->ends)
+			break;
+	}
+	return end;
+}
+
+static bool goes_aside(const struct plan_step *last)
+{
+	return !strcmp(tag_after(last, TAG_PLACE), "temp");
+}
+
+/* A walk that keeps bytes aside; not a run whose output is the temp file. */
+static bool needs_spool(const struct plan *plan, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		if (plan->step[i].cost.temp && !how_of(&plan->step[i])->ends)
+			return true;
+	return false;
+}
+
+static void fill_job(const struct place *place, unsigned first, unsigned end,
+		     bool aside, struct job *job)
+{
+	const struct execution *execution = place->execution;
+	const struct settings *settings = execution->settings;
+	const struct target *target = &execution->planning->target;
+	const struct plan *plan = execution->plan;
+	bool device = output_kind(execution->output) == OUTPUT_DEVICE;
+
+	memset(job, 0, sizeof *job);
+	for (unsigned i = first; i < end; i++)
+		job->step[job->count++] =
+			catalogue_index(plan->step[i].transition);
+	job->start = plan->step[first].before;
+	job->goal = execution->planning->problem.goal;
+	job->made = place->temp_fd >= 0 || place->at_output;
+	snprintf(job->format, sizeof job->format, "%s",
+		 job->start.tag[TAG_FORMAT]);
+	job->stated = execution->stated;
+	job->output_append = !aside &&
+			     output_kind(execution->output) == OUTPUT_STREAM;
+	job->output_fresh = !aside && device && settings->target_is_zero;
+	job->head_last = !aside && device;
+	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
+	job->allow_cut = settings->shrink;
+	job->no_pad = !settings->pad;
+	job->digest = settings->digest;
+	job->verify = settings->verify;
+	job->threads = execution->planning->price_list.threads;
+	job->memory = execution->planning->price_list.memory;
+	job->wrap_level = settings->wrap_level;
+	job->create = target->create;
+	job->has_data_file = execution->data != NULL;
+	if (settings->snapshot)
+		snprintf(job->snapshot, sizeof job->snapshot, "%s",
+			 settings->snapshot);
+}
+
+static int run_worker(struct place *place, const struct job *job,
+		      const int fds[PROTOCOL_FDS], struct protocol_done *done,
+		      struct err *err)
+{
+	const struct execution *execution = place->execution;
+	struct protocol_done *now = mem_zalloc(sizeof *now);
+	struct conductor *worker = execution->input;
+	int result = -1;
+
+	if (!place->untouched)
+		worker = conductor_open_bare(execution->settings,
+					     execution->ui, err);
+	if (worker)
+		result = conductor_run(worker, job, fds, now, err);
+	if (worker != execution->input)
+		conductor_close(worker);
+	if (!result) {
+		done->spooled += now->spooled;
+		done->size = now->size;
+		if (now->has_digest) {
+			done->has_digest = true;
+			memcpy(done->digest, now->digest,
+			       sizeof done->digest);
+		}
+	}
+	free(now);
+	place->untouched = false;
+	return result;
+}
+
+/* Where a run reads: -1 is the input as it was opened. */
+static int reading_fd(const struct place *place)
+{
+	if (place->at_output)
+		return output_fd(place->execution->output);
+	return place->temp_fd;
+}
+
+static int run_pipeline(struct place *place, unsigned first, unsigned end,
+			struct protocol_done *done, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	const struct plan *plan = execution->plan;
+	bool aside = goes_aside(&plan->step[end - 1]);
+	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
+	AUTO_FD int temp = -1;
+	AUTO_FD int spool = -1;
+	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1 };
+
+	fill_job(place, first, end, aside, job);
+	if (aside)
+		temp = open_temp(execution, err);
+	if (aside && temp < 0)
+		return -1;
+	if (needs_spool(plan, first, end)) {
+		spool = open_temp(execution, err);
+		if (spool < 0)
+			return -1;
+	}
+	fds[PROTOCOL_FD_OUTPUT] = aside ? temp : output_fd(execution->output);
+	fds[PROTOCOL_FD_SPOOL] = spool;
+	fds[PROTOCOL_FD_DATA] =
+		execution->data ? output_fd(execution->data) : -1;
+	if (run_worker(place, job, fds, done, err) < 0)
+		return -1;
+	if (place->temp_fd >= 0)
+		close(place->temp_fd);
+	place->temp_fd = STEAL_FD(temp);
+	place->at_output = !aside;
+	return 0;
+}
+
+static int run_at_rest(struct place *place, unsigned at,
+		       struct protocol_done *done, struct err *err)
+{
+	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
+	int fds[PROTOCOL_FDS] = { output_fd(place->execution->output), -1, -1,
+				  -1, -1 };
+
+	place->at_output = true;
+	/* resize in place: the input worker has another view of the file. */
+	place->untouched = false;
+	fill_job(place, at, at + 1, false, job);
+	return run_worker(place, job, fds, done, err);
+}
+
+static int run_tool(struct place *place, unsigned at, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	const struct plan_step *step = &execution->plan->step[at];
+	AUTO_FREE struct tool *tool = mem_zalloc(sizeof *tool);
+	AUTO_FD int temp = -1;
+	char from[32], to[32], text[128];
+	int in = reading_fd(place), out = output_fd(execution->output);
+
+	if (in < 0)
+		in = conductor_input_fd(execution->input);
+	if (goes_aside(step)) {
+		temp = open_temp(execution, err);
+		if (temp < 0)
+			return -1;
+		out = temp;
+	}
+	snprintf(from, sizeof from, "/proc/self/fd/%d", in);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", out);
+	tool->input = from;
+	tool->output = to;
+	tool->goal = &execution->planning->problem.goal;
+	how_of(step)->command(tool, step);
+	ui_step(execution->ui, plan_step_text(step, text, sizeof text));
+	if (tool_run(tool, in, out, err) < 0)
+		return -1;
+	if (place->temp_fd >= 0)
+		close(place->temp_fd);
+	place->temp_fd = STEAL_FD(temp);
+	place->at_output = place->temp_fd < 0;
+	place->untouched = false;
+	return 0;
+}
+
+static int run_move(struct place *place, unsigned at, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	char text[128];
+
+	ui_step(execution->ui, plan_step_text(&execution->plan->step[at],
+					      text, sizeof text));
+	return output_adopt(execution->output, execution->input_path, err);
+}
+
+int execute_plan(const struct execution *execution,
+		 struct protocol_done *done, struct err *err)
+{
+	const struct plan *plan = execution->plan;
+	struct place place = { .execution = execution,
+			       .temp_fd = -1,
+			       .untouched = true };
+	int result = 0;
+
+	for (unsigned i = 0; i < plan->count && !result;) {
+		unsigned end = i + 1;
+		switch (how_of(&plan->step[i])->where) {
+		case HOW_PIPELINE:
+			end = pipeline_end(plan, i);
+			result = run_pipeline(&place, i, end, done, err);
+			break;
+		case HOW_REST:
+			result = run_at_rest(&place, i, done, err);
+			break;
+		case HOW_TOOL:
+			result = run_tool(&place, i, err);
+			break;
+		case HOW_MOVE:
+			result = run_move(&place, i, err);
+			break;
+		}
+		i = end;
+	}
+	if (place.temp_fd >= 0)
+		close(place.temp_fd);
+	return result;
+}

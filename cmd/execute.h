@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carrying out a plan: its steps are cut into runs (one worker, one pass over
+ * the data), steps at rest, external tools and the rename, each starting from
+ * where the one before left the image.
+ */
+#ifndef CMD_EXECUTE_H
+#define CMD_EXECUTE_H
+
+#include "cmd/conductor.h"
+#include "cmd/planning.h"
+#include "io/output.h"
+
+struct execution {
+	const struct settings *settings;
+	const struct planning *planning;
+	const struct plan *plan;
+	struct conductor *input; /* as probed */
+	const char *input_path;
+	struct output *output;
+	struct output *data; /* a qcow2's data file; or NULL */
+	struct ui *ui;
+	bool stated; /* the format was given with -f */
+};
+
+/* Nothing is committed. *done is the last run's, with the digest of the run
+ * that read the guest. */
+int execute_plan(const struct execution *execution,
+		 struct protocol_done *done, struct err *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What this machine grants: processors, devices, installed tools. */
+#ifndef CMD_MACHINE_H
+#define CMD_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Processors this process may use: affinity, and the control group's quota
+ * rounded up. At least 1. */
+unsigned machine_processors(void);
+
+/* The full path of a program in PATH, or false. */
+bool machine_tool(const char *name, char *out, size_t len);
+
+/* Does the file system of `path` (a folder) know how to share extents?
+ * By its kind alone: nothing is tried. */
+bool machine_shares_extents(const char *path);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the translation of wishes and findings into a planning problem. Which
+ * steps answer it is the planner's business alone. */
+#include "cmd/planning.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "cmd/machine.h"
+#include "io/offload.h"
+#include "transforms/catalogue.h"
+#include "transforms/tagging.h"
+#include "transforms/tags.h"
+
+#define MEMORY_LEAST ((uint64_t)64 * MIB)
+
+unsigned planning_threads(const struct settings *settings)
+{
+	unsigned threads = settings->threads ? settings->threads
+					     : machine_processors();
+
+	/* Two slots a thread with a unit and its coded twin in each: threads
+	 * give way to the limit on memory. */
+	if (settings->memory) {
+		uint64_t room = settings->memory / (8 * UNIT_LEN);
+		threads = (unsigned)min_u64(threads, max_u64(1, room));
+	}
+	return threads;
+}
+
+uint64_t planning_memory(const struct settings *settings)
+{
+	unsigned threads;
+
+	if (settings->memory)
+		return max_u64(settings->memory, MEMORY_LEAST);
+	threads = planning_threads(settings);
+	return threads <= 4 ? 256 * MIB : threads * 32 * MIB + 128 * MIB;
+}
+
+static void want(struct goal *goal, unsigned group, bool negated,
+		 const char *value)
+{
+	struct want *wanted = &goal->want[goal->count++];
+
+	wanted->group = group;
+	wanted->negated = negated;
+	snprintf(wanted->value, sizeof wanted->value, "%s", value);
+}
+
+/* ---- size ---- */
+
+static int refuse_shrink(const struct settings *settings,
+			 const struct image *image, uint64_t size,
+			 struct err *err)
+{
+	bool known = image->size_known && image->size > size;
+
+	if (known && !settings->shrink)
+		return err_set(err, ERR_REFUSED,
+			       "%" PRIu64 " bytes are less than the image's %"
+			       PRIu64 "; --shrink allows it", size,
+			       image->size);
+	if (image->used_end > size && (settings->shrink || known ||
+				       !image->size_known))
+		return err_set(err, ERR_REFUSED,
+			       "%s reaches to byte %" PRIu64 ", which is past "
+			       "the new size %" PRIu64 "; shrink what is "
+			       "inside first", image->used_by,
+			       image->used_end, size);
+	return 0;
+}
+
+static int size_goal(struct planning *planning,
+		     const struct settings *settings,
+		     const struct image *image, struct err *err)
+{
+	struct goal *goal = &planning->problem.goal;
+	const struct driver *driver = planning->target.driver;
+	uint64_t size = settings->size, rounded;
+	char text[TAG_LEN];
+
+	planning->size_known = image->size_known;
+	planning->size = image->size;
+	if (settings->size_request == SIZE_KEEP)
+		return 0;
+	if (settings->size_request == SIZE_RELATIVE && !image->size_known) {
+		snprintf(text, sizeof text, "+%" PRIu64, size);
+		want(goal, TAG_SIZE, false, text);
+		return 0;
+	}
+	if (settings->size_request == SIZE_RELATIVE &&
+	    !checked_add(size, image->size, &size))
+		return err_set(err, ERR_USAGE, "the new size is too large");
+	if (!checked_round_up(size, driver && driver->sectors ? 512 : 1,
+			      &rounded) || rounded > LIMIT_DISK_SIZE)
+		return err_set(err, ERR_USAGE, "the new size is too large");
+	if (rounded != size && !settings->pad)
+		return err_set(err, ERR_REFUSED,
+			       "the size %" PRIu64 " is not a multiple of 512, "
+			       "which %s needs: leave out --no-pad",
+			       size, driver->name);
+	if (refuse_shrink(settings, image, rounded, err) < 0)
+		return -1;
+	planning->size_known = true;
+	planning->size = rounded;
+	snprintf(text, sizeof text, "%" PRIu64, rounded);
+	want(goal, TAG_SIZE, false, text);
+	return 0;
+}
+
+/* ---- start and goal ---- */
+
+static void set_circumstance(struct planning *planning,
+			     const struct settings *settings,
+			     const struct image *image,
+			     const struct planning_paths *paths)
+{
+	struct state *start = &planning->problem.start;
+	const struct target *target = &planning->target;
+	AUTO_FREE char *folder = mem_strdup(paths->output);
+	char path[4096], *slash = strrchr(folder, '/');
+	struct stat about = { .st_mode = S_IFREG }, dir = { .st_dev = 0 };
+	bool exists = strcmp(paths->output, "-") &&
+		      !stat(paths->output, &about);
+	bool same_fs;
+	const char *sink = "file";
+
+	if (!strcmp(paths->output, "-"))
+		sink = "stream";
+	else if (exists && S_ISBLK(about.st_mode))
+		sink = "device";
+	else if (exists && !S_ISREG(about.st_mode))
+		sink = "stream";
+	if (slash)
+		slash[slash == folder] = '\0';
+	else
+		snprintf(folder, strlen(folder) + 1, ".");
+	same_fs = !strcmp(sink, "file") && !stat(folder, &dir) &&
+		  dir.st_dev == paths->input->st_dev &&
+		  S_ISREG(paths->input->st_mode);
+	state_set(start, TAG_SINK, sink);
+	state_set(start, TAG_SAME_FS, same_fs ? "yes" : "");
+	state_set(start, TAG_CLONE,
+		  same_fs && machine_shares_extents(folder) &&
+				  offload_can_clone(paths->input_fd, folder)
+			  ? "yes" : "");
+	state_set(start, TAG_TEMPLATE,
+		  settings->consume || paths->in_place ? "" : "yes");
+	state_set(start, TAG_CONSUME, settings->consume ? "yes" : "");
+	state_set(start, TAG_QEMU_IMG,
+		  !settings->reproducible &&
+				  machine_tool("qemu-img", path, sizeof path)
+			  ? "yes" : "");
+	state_set(start, TAG_WRITER, target->driver ? "native" : "qemu");
+	state_set(start, TAG_SURVEY,
+		  target->driver && target->driver->append_needs_survey &&
+				  (target->wrap_count ||
+				   !strcmp(sink, "stream"))
+			  ? "needed" : "");
+	if (settings->snapshot)
+		state_set(start, TAG_SNAPSHOTS, "chosen");
+	if (paths->in_place)
+		state_set(start, TAG_PLACE, "output");
+	if (settings->size_request == SIZE_ABSOLUTE)
+		state_set(start, TAG_LENGTH, "known");
+	if (!settings->partition_fix && !strcmp(image->gpt, "at-end"))
+		state_set(start, TAG_GPT, "none");
+	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
+	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
+}
+
+static void set_goal(struct planning *planning,
+		     const struct settings *settings,
+		     const struct planning_paths *paths)
+{
+	struct goal *goal = &planning->problem.goal;
+	const struct target *target = &planning->target;
+	const struct state *start = &planning->problem.start;
+	const char *size = goal_value(goal, TAG_SIZE);
+	struct state stack = { .tag = { "" } };
+	bool resized = size && strcmp(size, start->tag[TAG_SIZE]);
+
+	for (unsigned i = 0; i < target->wrap_count; i++)
+		state_push(&stack, TAG_COMPRESSION,
+			   codec_get((enum codec_id)target->wrap[i])->tag);
+	want(goal, TAG_COMPRESSION, false, stack.tag[TAG_COMPRESSION]);
+	want(goal, TAG_TEMPLATE, true, "yes");
+	want(goal, TAG_FORMAT, false, target->format);
+	want(goal, TAG_INNER, false,
+	     *target->create.compress ? target->create.compress
+				      : "|zlib|zstd");
+	want(goal, TAG_PLACE, false, "flow|output|moved");
+	want(goal, TAG_LEVEL, false, "file");
+	want(goal, TAG_CHECKED, false, "yes");
+	want(goal, TAG_ARCHIVE, false, "");
+	/* Overlays are flattened or refused, never copied. */
+	if (!paths->in_place)
+		want(goal, TAG_BACKING, false, "");
+	want(goal, TAG_SNAPSHOTS, true, "chosen");
+	if (resized && !strcmp(start->tag[TAG_GPT], "at-end"))
+		want(goal, TAG_GPT, false, "moved");
+	if (settings->digest || settings->verify)
+		want(goal, TAG_DIGEST, false, "yes");
+	/* What is asked of the writer is had only by writing. */
+	if (settings->rewrite || *target->create.compress ||
+	    target->create.option_count)
+		want(goal, TAG_LAYOUT, false, "fresh");
+}
+
+static void set_prices(struct planning *planning,
+		       const struct settings *settings,
+		       const struct image *image)
+{
+	struct price_list *list = &planning->price_list;
+
+	list->coefficients = &costs_default;
+	list->image = *image;
+	list->threads = planning_threads(settings);
+	list->memory = planning_memory(settings);
+	list->goal_size = planning->size_known ? planning->size : 0;
+	planning->problem.context = list;
+	planning->problem.threads = list->threads;
+	planning->problem.temp_limit = UINT64_MAX;
+	planning->problem.memory_limit = UINT64_MAX;
+	planning->problem.vocabulary = &tags_vocabulary;
+	planning->problem.catalogue = catalogue;
+}
+
+int planning_make(struct planning *planning, const struct settings *settings,
+		  const struct image *image,
+		  const struct planning_paths *paths, struct err *err)
+{
+	memset(planning, 0, sizeof *planning);
+	if (paths->in_place) {
+		/* The name may say anything: the image says what it is. */
+		planning->target.driver = driver_by_name(image->format);
+		planning->target.format = planning->target.driver
+			? planning->target.driver->name : image->format;
+		planning->target.wrap_count = 0;
+	} else if (planning_target(settings, paths->output,
+				   &planning->target, err) < 0) {
+		return -1;
+	}
+	if (settings->verify && !strcmp(paths->output, "-"))
+		return err_set(err, ERR_USAGE,
+			       "--verify needs an OUTPUT that can be read "
+			       "back, not -");
+	tagging_state(image, &planning->problem.start);
+	set_circumstance(planning, settings, image, paths);
+	if (size_goal(planning, settings, image, err) < 0)
+		return -1;
+	set_goal(planning, settings, paths);
+	set_prices(planning, settings, image);
+	return 0;
+}
+
+/* ---- choice ---- */
+
+static int choose_named(const struct planning *planning, const char *name,
+			struct plan *out, struct err *err)
+{
+	AUTO_FREE struct plan *list = NULL;
+	char id[PLAN_ID_LEN], *end;
+	unsigned count;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (plan_all(&planning->problem, 64, &list, &count, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++) {
+		plan_id(&list[i], id, sizeof id);
+		if (*end ? !strcmp(id, name) : number == i + 1) {
+			*out = list[i];
+			return 0;
+		}
+	}
+	return err_set(err, ERR_USAGE,
+		       "there is no plan %s; see imgconv plan --all", name);
+}
+
+int planning_choose(const struct planning *planning,
+		    const struct settings *settings, struct plan *out,
+		    struct err *err)
+{
+	if (settings->plan)
+		return choose_named(planning, settings->plan, out, err);
+	return plan_search(&planning->problem, out, err);
+}

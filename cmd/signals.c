@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns what happens on a signal. Everything a handler touches is here. */
+#include "cmd/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* A conversion has one worker or external tool at a time, a comparison too;
+ * one more is room. */
+#define WATCHED 4
+
+static volatile pid_t watched[WATCHED];
+static struct output *volatile watched_output;
+
+static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGQUIT };
+
+static void say(const char *text)
+{
+	/* Nothing can be done where stderr does not take it. */
+	if (write(2, text, strlen(text)) < 0)
+		return;
+}
+
+static void on_signal(int number)
+{
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (watched[i] > 0)
+			kill(watched[i], SIGKILL);
+	if (watched_output)
+		output_abandon(watched_output);
+	say("imgconv: interrupted; nothing was written\n");
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+void signals_setup(void)
+{
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_NODEFER };
+	struct sigaction old;
+
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+		sigaction(fatal[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)
+			sigaction(fatal[i], &action, NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+void signals_worker(void)
+{
+	/* A terminal's ^C reaches the whole group; the conductor acts. */
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		signal(fatal[i], SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void signals_watch_worker(pid_t worker)
+{
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (!watched[i]) {
+			watched[i] = worker;
+			return;
+		}
+}
+
+void signals_unwatch_worker(pid_t worker)
+{
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (watched[i] == worker)
+			watched[i] = 0;
+}
+
+void signals_watch_output(struct output *output)
+{
+	watched_output = output;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the reading of OUTPUT's name and of -O: format, compressions around
+ * it, and the options the format knows. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "cmd/planning.h"
+#include "formats/codecs/codec.h"
+#include "formats/foreign.h"
+
+/* Suffixes of compressions, outermost first; they are cut off `name`. */
+static int take_wraps(char *name, struct target *out, struct err *err)
+{
+	int outer[LIMIT_COMPRESSIONS], id;
+	unsigned count = 0;
+
+	/* Ends: each turn makes the name shorter. */
+	while ((id = codec_by_suffix(name)) >= 0) {
+		if (count == LIMIT_COMPRESSIONS)
+			return err_set(err, ERR_USAGE,
+				       "more than %d compressions in a name",
+				       LIMIT_COMPRESSIONS);
+		outer[count++] = id;
+		name[strlen(name) -
+		     strlen(codec_get((enum codec_id)id)->suffix)] = '\0';
+	}
+	out->wrap_count = count;
+	for (unsigned i = 0; i < count; i++)
+		out->wrap[i] = outer[count - 1 - i];
+	return 0;
+}
+
+static bool is_device(const char *path)
+{
+	struct stat about;
+
+	return !stat(path, &about) && S_ISBLK(about.st_mode);
+}
+
+static int find_format(const struct settings *settings, const char *output,
+		       const char *bare, struct target *out, struct err *err)
+{
+	const struct foreign *foreign = NULL;
+
+	if (settings->to) {
+		out->driver = driver_by_name(settings->to);
+		foreign = foreign_by_name(settings->to);
+	} else if (is_device(output)) {
+		out->driver = driver_by_name("raw");
+	} else if (strcmp(output, "-")) {
+		out->driver = driver_by_suffix(bare);
+		foreign = foreign_by_suffix(bare);
+	}
+	if (out->driver && !out->driver->create)
+		out->driver = NULL;
+	if (out->driver) {
+		out->format = out->driver->name;
+		return 0;
+	}
+	if (foreign && foreign->writes) {
+		out->format = foreign->name;
+		return 0;
+	}
+	if (settings->to)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s images cannot be written", settings->to);
+	return err_set(err, ERR_USAGE,
+		       "%s: the name does not tell the format; give -O",
+		       output);
+}
+
+/* Plain -c is the format's first compression. */
+static int resolve_compress(struct target *target, struct err *err)
+{
+	const char *const *known =
+		target->driver ? target->driver->compressions : NULL;
+	char *compress = target->create.compress;
+
+	if (!*compress)
+		return 0;
+	if (!known)
+		return err_set(err, ERR_USAGE,
+			       "%s has no compression inside; leave out -c, or "
+			       "end OUTPUT in .xz, .zst or .gz",
+			       target->format);
+	if (!strcmp(compress, "default"))
+		snprintf(compress, sizeof target->create.compress, "%s",
+			 known[0]);
+	for (; *known; known++)
+		if (!strcmp(*known, compress))
+			return 0;
+	return err_set(err, ERR_USAGE, "%s cannot be compressed with %s",
+		       target->format, compress);
+}
+
+int planning_target(const struct settings *settings, const char *output,
+		    struct target *out, struct err *err)
+{
+	AUTO_FREE char *bare = mem_strdup(output);
+
+	memset(out, 0, sizeof *out);
+	out->create = settings->create;
+	if (take_wraps(bare, out, err) < 0 ||
+	    find_format(settings, output, bare, out, err) < 0 ||
+	    resolve_compress(out, err) < 0)
+		return -1;
+	if (out->driver)
+		return driver_check_options(out->driver, &out->create, err);
+	if (out->create.option_count || out->wrap_count)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s is written by qemu-img; neither -o nor a "
+			       "compression around it is supported",
+			       out->format);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* External tools: started between workers, confined to the files they are
+ * given. */
+#ifndef CMD_TOOL_H
+#define CMD_TOOL_H
+
+#include "transforms/how.h"
+
+/* Run the command to its end. `fds` (-1: none) are the files named on its
+ * command line as /proc/self/fd/N; it can open no others for writing, and
+ * none but system files for reading. A failure's message has the last line
+ * the tool said. */
+int tool_run(const struct tool *tool, int input_fd, int output_fd,
+	     struct err *err);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the parts of a pipeline and the order in which they are opened and
+ * closed. What a step adds is said in the step's own file; moving the data is
+ * the pump's. */
+#include "transforms/build.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "transforms/tags.h"
+
+void build_init(struct build *build, const struct job *job,
+		struct source *source)
+{
+	memset(build, 0, sizeof *build);
+	build->job = job;
+	build->spool_fd = -1;
+	build->format = job->format;
+	build_push(build, source);
+}
+
+void build_push(struct build *build, struct source *take_source)
+{
+	build->source[build->depth++] = take_source;
+}
+
+struct source *build_source(const struct build *build)
+{
+	return build->source[build->depth - 1];
+}
+
+int build_enter_guest(struct build *build, struct err *err)
+{
+	struct source *source = build_source(build);
+	const struct driver *driver = driver_by_name(build->format);
+	const char *snapshot = build->job->start.tag[TAG_SNAPSHOTS];
+	struct open_options options = { .references = build->references,
+					.log = build->log };
+
+	if (build->disk || build->walk)
+		return 0;
+	if (!driver)
+		return err_set(err, ERR_BUG, "no driver for \"%s\"",
+			       build->format);
+	if (!strcmp(snapshot, "chosen") && !build->job->made)
+		options.snapshot = build->job->snapshot;
+	if (source->seekable)
+		build->disk = driver->open(source, &options, err);
+	else if (driver->walk)
+		build->walk = driver->walk(source, &options, build->spool_fd,
+					   err);
+	else
+		return err_set(err, ERR_BUG, "%s cannot be read in one pass",
+			       driver->name);
+	return build->disk || build->walk ? 0 : err_in(err, "%s",
+						       driver->name);
+}
+
+bool build_size(const struct build *build, uint64_t *size)
+{
+	if (build->disk)
+		*size = build->disk->size;
+	else if (build->walk && build->walk->size_known)
+		*size = build->walk->size;
+	else
+		return false;
+	return true;
+}
+
+int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
+{
+	const char *text = goal_value(&build->job->goal, TAG_SIZE);
+	uint64_t now = 0, amount;
+
+	if (!text || units_parse_size(text + (*text == '+'), &amount) < 0)
+		return err_set(err, ERR_BUG, "no size in the goal");
+	if (*text == '+' && !build_size(build, &now))
+		return err_set(err, ERR_BUG,
+			       "a relative size of an unknown one");
+	if (__builtin_add_overflow(now, amount, size) ||
+	    *size > LIMIT_DISK_SIZE)
+		return err_set(err, ERR_LIMIT,
+			       "the size asked for is larger than %" PRIu64
+			       " bytes", LIMIT_DISK_SIZE);
+	return 0;
+}
+
+void build_clear(struct build *build)
+{
+	build->walk = walk_close(build->walk);
+	build->disk = disk_close(build->disk);
+	/* The input itself is the caller's. */
+	while (build->depth > 1)
+		source_close(build->source[--build->depth]);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Transition: put the goal's next compression around the file. */
+#include "transforms/costs.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+static bool compress_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	char tag[TAG_LEN] = "";
+
+	state_top(pricing->after, TAG_COMPRESSION, tag);
+	int id = codec_by_name(tag);
+	if (id < 0)
+		return false;
+	costs_flow(pricing, out);
+	costs_pool(out, costs_stored(list, pricing->before),
+		   list->coefficients->encode[id]);
+	out->memory = (list->threads + 2) * 2 *
+		      (uint64_t)codec_get((enum codec_id)id)->block_len;
+	return true;
+}
+
+static int compress_fit(struct build *build, const struct plan_step *step,
+			struct err *err)
+{
+	char tag[TAG_LEN] = "";
+
+	state_top(&step->after, TAG_COMPRESSION, tag);
+	int id = codec_by_name(tag);
+	if (id < 0 || build->wraps == LIMIT_COMPRESSIONS)
+		return err_set(err, ERR_BUG, "no codec for \"%s\"", tag);
+	build->wrap[build->wraps++] = id;
+	return 0;
+}
+
+const struct transition transition_compress = {
+	.name = "compress",
+	.title = "put the next compression around the file",
+	.detail = TAG_COMPRESSION,
+	.needs = {
+		{ TAG_COMPRESSION, NEED_PUSHABLE, "" },
+		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		/* What is inside can no longer be looked at afterwards. */
+		{ TAG_CHECKED, NEED_IS, "yes" },
+		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
+	},
+	.sets = {
+		{ TAG_COMPRESSION, SET_PUSH, "" },
+		{ TAG_ACCESS, SET_TO, "stream" },
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_LAYOUT, SET_TO, "fresh" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+	},
+	.cost = compress_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE,
+				    .fit = compress_fit },
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Transition: the file as it is, into the output: shared extents where the
+ * file system can, bytes where not. */
+#include <string.h>
+
+#include "transforms/costs.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+static bool copy_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+
+	if (!strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
+	    !strcmp(pricing->before->tag[TAG_PLACE], "input")) {
+		out->fixed = list->coefficients->clone_us;
+		return true;
+	}
+	costs_flow(pricing, out);
+	/* A copy is written whole, whether or not something changes it after
+	 * in place (where the writing is not priced again). */
+	if (!goal_reached(pricing->goal, pricing->after))
+		out->write[list->device[DEVICE_OUTPUT]] +=
+			costs_stored(list, pricing->after) *
+			list->coefficients->write / 1000;
+	costs_pool(out, costs_stored(list, pricing->before),
+		   list->coefficients->copy);
+	return true;
+}
+
+const struct transition transition_copy = {
+	.name = "copy",
+	.title = "the file as it is, sharing extents where the file system "
+		 "can",
+	.detail = GROUPS_MAX,
+	.needs = {
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_PLACE, NEED_IS, "input|temp" },
+		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
+	},
+	.sets = {
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_ACCESS, SET_TO, "stream" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+	},
+	.cost = copy_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE },
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the coefficient table and the sizes of every state. The transitions'
+ * own files say what of it they use. */
+#include "transforms/costs.h"
+
+#include <string.h>
+
+#include "transforms/tags.h"
+
+/* Nanoseconds a byte on one core of the machine the figures in bench/ are
+ * from. What matters is their proportion. */
+const struct coefficients costs_default = {
+	.decode = {
+		[CODEC_GZIP] = 2.2,
+		[CODEC_XZ] = 11.0,
+		[CODEC_ZSTD] = 0.9,
+		[CODEC_BZIP2] = 25.0,
+		[CODEC_LZ4] = 0.5,
+	},
+	.encode = {
+		[CODEC_GZIP] = 5.0,
+		[CODEC_XZ] = 250.0,
+		[CODEC_ZSTD] = 3.5,
+		[CODEC_BZIP2] = 80.0,
+		[CODEC_LZ4] = 2.0,
+	},
+	.cluster_decode = 1.6,
+	.cluster_deflate = 5.0,
+	.cluster_zstd = 3.6,
+	.scan = 0.06,
+	.digest = 0.6,
+	.copy = 0.15,
+	.read = 0.15,
+	.write = 0.35,
+	.clone_us = 3000,
+	.metadata_us = 1500,
+	.process_us = 25000,
+	.qemu = 0.4,
+};
+
+/* Typical of what is published: a compressed image has a third of the bytes
+ * of what it holds. */
+#define TYPICAL_RATIO 3.0
+/* When nothing at all is known of the size. */
+#define TYPICAL_SIZE (2.0 * (double)GIB)
+
+/* The bytes inside the first `peeled` layers of the input. */
+static double layer_size(const struct image *image, unsigned peeled)
+{
+	double size = image->file_size_known ? (double)image->file_size
+					     : TYPICAL_SIZE / TYPICAL_RATIO;
+
+	for (unsigned i = 0; i < peeled && i < image->layers; i++)
+		size = image->layer[i].size_known
+			       ? (double)image->layer[i].size
+			       : size * TYPICAL_RATIO;
+	return size;
+}
+
+double costs_allocated(const struct price_list *list)
+{
+	const struct image *image = &list->image;
+
+	if (image->allocated)
+		return (double)image->allocated;
+	return layer_size(image, image->layers);
+}
+
+double costs_stored(const struct price_list *list, const struct state *state)
+{
+	const struct image *image = &list->image;
+	unsigned depth = state_depth(state, TAG_COMPRESSION);
+
+	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
+		return layer_size(image, image->layers > depth
+						 ? image->layers - depth
+						 : 0);
+	double size = costs_allocated(list);
+	if (*state->tag[TAG_INNER])
+		size /= 2;
+	for (; depth; depth--)
+		size /= TYPICAL_RATIO;
+	return size;
+}
+
+static void costs_move(const struct pricing *pricing, unsigned device,
+		       const struct state *state, double per_byte,
+		       double *where)
+{
+	const struct price_list *list = pricing->context;
+
+	where[list->device[device]] +=
+		costs_stored(list, state) * per_byte / 1000;
+}
+
+void costs_flow(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	const char *place = pricing->before->tag[TAG_PLACE];
+
+	if (!strcmp(place, "input"))
+		costs_move(pricing, DEVICE_INPUT, pricing->before,
+			   list->coefficients->read, out->read);
+	else if (!strcmp(place, "temp"))
+		costs_move(pricing, DEVICE_TEMP, pricing->before,
+			   list->coefficients->read, out->read);
+	if (goal_reached(pricing->goal, pricing->after))
+		costs_move(pricing, DEVICE_OUTPUT, pricing->after,
+			   list->coefficients->write, out->write);
+}
+
+void costs_settle(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+
+	if (!strcmp(pricing->before->tag[TAG_PLACE], "flow"))
+		costs_move(pricing, DEVICE_OUTPUT, pricing->before,
+			   list->coefficients->write, out->write);
+	out->barrier = true;
+}
+
+void costs_pool(struct cost *out, double bytes, double ns)
+{
+	out->cpu += bytes * ns / 1000;
+}
+
+void costs_serial(struct cost *out, double bytes, double ns)
+{
+	double time = bytes * ns / 1000;
+
+	out->cpu += time;
+	if (out->serial < time)
+		out->serial = time;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Transition: take the outermost compression off, as a stream or, where the
+ * format has an index, by whole blocks at random. */
+#include <string.h>
+
+#include "formats/codecs/wrap.h"
+#include "transforms/costs.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+/* Which codec of the input is outermost in `state`, and how much is inside. */
+static enum codec_id outermost(const struct state *state)
+{
+	char tag[TAG_LEN] = "";
+
+	state_top(state, TAG_COMPRESSION, tag);
+	int id = codec_by_name(tag);
+	return id < 0 ? CODEC_GZIP : (enum codec_id)id;
+}
+
+static bool decompress_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	double inside = costs_stored(list, pricing->after);
+	enum codec_id id = outermost(pricing->before);
+	double ns = list->coefficients->decode[id];
+	bool blocks = !strcmp(pricing->before->tag[TAG_INDEX], "yes");
+
+	costs_flow(pricing, out);
+	/* An index means blocks, which the decoder's own threads share; not
+	 * so in a stream of one block. */
+	if (blocks)
+		costs_pool(out, inside, ns);
+	else
+		costs_serial(out, inside, ns);
+	out->memory = LIMIT_DECODER_MEMORY / 2;
+	return true;
+}
+
+static int decompress_fit(struct build *build, const struct plan_step *step,
+			  struct err *err)
+{
+	struct source *source =
+		wrap_decode(outermost(&step->before), build_source(build),
+			    build->job->threads, build->job->memory / 2, err);
+
+	if (!source)
+		return -1;
+	build_push(build, source);
+	return 0;
+}
+
+const struct transition transition_decompress = {
+	.name = "decompress",
+	.title = "take the outermost compression off, as a stream",
+	.detail = TAG_COMPRESSION,
+	.needs = {
+		{ TAG_COMPRESSION, NEED_FILLED, "" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
+		{ TAG_LAYOUT, NEED_IS, "original" },
+	},
+	.sets = {
+		{ TAG_COMPRESSION, SET_POP, "" },
+		{ TAG_ACCESS, SET_TO, "stream" },
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_INDEX, SET_TO, "" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+	},
+	.cost = decompress_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE,
+				    .fit = decompress_fit },
+};
+
+static bool blocks_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	double inside = costs_stored(list, pricing->after);
+	enum codec_id id = outermost(pricing->before);
+
+	costs_flow(pricing, out);
+	costs_pool(out, inside * list->image.redecode,
+		   list->coefficients->decode[id]);
+	out->memory = 64 * MIB;
+	return true;
+}
+
+static int blocks_fit(struct build *build, const struct plan_step *step,
+		      struct err *err)
+{
+	struct source *source = wrap_random(outermost(&step->before),
+					    build_source(build), err);
+
+	if (!source)
+		return -1;
+	build_push(build, source);
+	return 0;
+}
+
+const struct transition transition_decompress_blocks = {
+	.name = "decompress-blocks",
+	.title = "read inside the outermost compression at random, by its "
+		 "index",
+	.detail = TAG_COMPRESSION,
+	.needs = {
+		{ TAG_COMPRESSION, NEED_FILLED, "" },
+		{ TAG_INDEX, NEED_IS, "yes" },
+		{ TAG_ACCESS, NEED_IS, "random" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_PLACE, NEED_IS, "input|temp" },
+		{ TAG_LAYOUT, NEED_IS, "original" },
+	},
+	.sets = {
+		{ TAG_COMPRESSION, SET_POP, "" },
+		{ TAG_ACCESS, SET_TO, "blocks" },
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_INDEX, SET_TO, "" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+	},
+	.cost = blocks_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE, .fit = blocks_fit },
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a transition is carried out: what `how` of a catalogue row points to.
+ * Exactly one of the three functions is given, but for steps that only
+ * change how the bytes are moved.
+ *
+ *   PIPELINE  becomes part of one fused run in a worker; a row of such steps
+ *             moves the data once. `ends`: it goes to a file of ours, and the
+ *             next step starts from there.
+ *   REST      a worker changes or reads the file where it lies.
+ *   TOOL      an external program, between workers.
+ *   MOVE      the input itself becomes the output, on commit.
+ */
+#ifndef TRANSFORMS_HOW_H
+#define TRANSFORMS_HOW_H
+
+#include "planner/plan.h"
+#include "transforms/build.h"
+
+enum how_where { HOW_PIPELINE, HOW_REST, HOW_TOOL, HOW_MOVE };
+
+#define TOOL_ARGUMENTS 24
+
+/* A command line being made. Files are named by /proc/self/fd paths that the
+ * conductor provides; the format is always stated. */
+struct tool {
+	const char *input, *output; /* paths; equal for in place */
+	const struct goal *goal;
+	unsigned count;
+	char argument[TOOL_ARGUMENTS][256]; /* argument[0]: the program */
+};
+
+void tool_add(struct tool *tool, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+struct how {
+	enum how_where where;
+	bool ends;
+	int (*fit)(struct build *build, const struct plan_step *step,
+		   struct err *err);
+	int (*rest)(struct build *build, const struct plan_step *step,
+		    struct err *err);
+	void (*command)(struct tool *tool, const struct plan_step *step);
+};
+
+static inline const struct how *how_of(const struct plan_step *step)
+{
+	return step->transition->how;
+}
+
+#endif

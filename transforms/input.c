@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the worker's side of NEED and BYTES. Does not interpret what comes. */
+#include "transforms/input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "io/channel.h"
+#include "io/files.h"
+
+/* One request's bytes: an answer fits a message. */
+#define INPUT_REQUEST ((size_t)256 * 1024)
+
+struct input {
+	int channel;
+	unsigned number;   /* for NEED */
+	int fd;		   /* of a stream; -1 until attached */
+	uint64_t position; /* of a stream: bytes pulled */
+	struct source *source;
+};
+
+/* A seekable input before its descriptor has come. */
+struct asking {
+	struct source source;
+	struct input *input;
+};
+
+static int input_ask(struct input *input, void *buf, size_t len,
+		     uint64_t offset, size_t *got, struct err *err)
+{
+	struct protocol_need need = { input->number, offset,
+				      min_u64(len, INPUT_REQUEST) };
+	struct channel_message message;
+	int result;
+
+	if (channel_send(input->channel, PROTOCOL_NEED, &need, sizeof need,
+			 -1, err) < 0)
+		return -1;
+	result = channel_receive(input->channel, &message, err);
+	if (result <= 0)
+		return result < 0 ? -1
+				  : err_set(err, ERR_IO,
+					    "the conductor is gone");
+	if (message.type == PROTOCOL_BYTES && message.len <= need.len) {
+		if (message.len)
+			memcpy(buf, message.body, message.len);
+		*got = message.len;
+	} else if (message.type == PROTOCOL_NO_FILE &&
+		   message.len == sizeof *err) {
+		memcpy(err, message.body, sizeof *err);
+		result = -1;
+	} else {
+		result = err_set(err, ERR_BUG, "unexpected answer %u",
+				 message.type);
+	}
+	channel_message_clear(&message);
+	return result < 0 ? -1 : 0;
+}
+
+static int input_read(struct source *source, void *buf, size_t len,
+		      uint64_t offset, size_t *got, struct err *err)
+{
+	return input_ask(((struct asking *)source)->input, buf, len, offset, got,
+			 err);
+}
+
+static void input_source_close(struct source *source)
+{
+	free(source);
+}
+
+static int input_pull(void *opaque, void *buf, size_t len, size_t *got,
+		      struct err *err)
+{
+	struct input *input = opaque;
+	ssize_t n;
+
+	if (input->fd < 0) {
+		if (input_ask(input, buf, len, input->position, got, err) < 0)
+			return -1;
+		input->position += *got;
+		return 0;
+	}
+	do
+		n = read(input->fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, ERR_IO, "read");
+	*got = (size_t)n;
+	return 0;
+}
+
+static const struct source_ops asking_ops = { .read = input_read,
+					      .close = input_source_close };
+
+static const struct stream_ops pull_ops = { .pull = input_pull };
+
+struct input *input_open(int channel, unsigned number,
+			 const struct protocol_input *about)
+{
+	struct input *input = mem_zalloc(sizeof *input);
+
+	input->channel = channel;
+	input->number = number;
+	input->fd = -1;
+	if (!about->seekable) {
+		input->source = files_stream(&pull_ops, input);
+		return input;
+	}
+	struct asking *asking = mem_zalloc(sizeof *asking);
+	source_init(&asking->source, &asking_ops);
+	asking->source.seekable = true;
+	asking->source.size_known = true;
+	asking->source.size = about->size;
+	asking->input = input;
+	input->source = &asking->source;
+	return input;
+}
+
+struct source *input_source(struct input *input)
+{
+	return input->source;
+}
+
+int input_attach(struct input *input, int take_fd, struct err *err)
+{
+	if (input->source->seekable) {
+		source_close(input->source);
+		input->source = files_source(take_fd, err);
+		return input->source ? 0 : -1;
+	}
+	input->fd = take_fd;
+	if (source_rewind(input->source, err) < 0)
+		return -1;
+	files_stream_forget(input->source);
+	return 0;
+}
+
+struct input *input_close(struct input *input)
+{
+	if (!input)
+		return NULL;
+	source_close(input->source);
+	if (input->fd >= 0)
+		close(input->fd);
+	free(input);
+	return NULL;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the threads and the order of work: who does what next, and when it
+ * ends. What a slot holds and where it comes from is pump_fetch.c's. */
+#include "transforms/pump.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "transforms/pump_slot.h"
+
+/*
+ * A slot goes round: FREE -> (fetch) BUSY -> (work) READY -> (place) STORING
+ * -> (store) FREE. `next` is the slot number to be fetched, `turn` the one to
+ * be placed; both only grow, so slots are placed in the order of fetching.
+ */
+enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_READY, SLOT_STORING };
+
+struct ring_slot {
+	enum slot_state state;
+	struct pump_slot work;
+};
+
+struct ring {
+	struct pump *pump;
+	struct pump_feed feed;
+	pthread_mutex_t mutex; /* guards everything below */
+	pthread_cond_t change;
+	struct ring_slot *slot;
+	unsigned count;
+	uint64_t next, turn;
+	bool fetching, placing, fetched_all, stop;
+	bool head_waits; /* head_last: placed, to be stored at the end */
+	struct pump_slot head;
+	struct err err;	 /* the first failure */
+};
+
+static struct ring_slot *ring_at(struct ring *ring, uint64_t number)
+{
+	return &ring->slot[number % ring->count];
+}
+
+static bool ring_can_place(struct ring *ring)
+{
+	return !ring->placing && ring->turn < ring->next &&
+	       ring_at(ring, ring->turn)->state == SLOT_READY;
+}
+
+static bool ring_can_fetch(struct ring *ring)
+{
+	return !ring->fetching && !ring->fetched_all &&
+	       ring_at(ring, ring->next)->state == SLOT_FREE;
+}
+
+static bool ring_done(const struct ring *ring)
+{
+	return ring->fetched_all && ring->turn == ring->next;
+}
+
+static void ring_fail(struct ring *ring, const struct err *err)
+{
+	if (!ring->stop)
+		ring->err = *err;
+	ring->stop = true;
+	pthread_cond_broadcast(&ring->change);
+}
+
+/* Both halves are entered and left with the mutex held. */
+static void ring_fetch(struct ring *ring, void *context, struct err *err)
+{
+	struct ring_slot *slot = ring_at(ring, ring->next);
+	int got;
+
+	ring->fetching = true;
+	slot->state = SLOT_BUSY;
+	pthread_mutex_unlock(&ring->mutex);
+	got = pump_fetch(&ring->feed, &slot->work, err);
+	pthread_mutex_lock(&ring->mutex);
+	ring->fetching = false;
+	if (got <= 0) {
+		slot->state = SLOT_FREE;
+		ring->fetched_all = true;
+		if (got < 0)
+			ring_fail(ring, err);
+		pthread_cond_broadcast(&ring->change);
+		return;
+	}
+	ring->next++;
+	pthread_cond_broadcast(&ring->change);
+	pthread_mutex_unlock(&ring->mutex);
+	got = pump_work(&ring->feed, &slot->work, context, err);
+	pthread_mutex_lock(&ring->mutex);
+	if (got < 0)
+		ring_fail(ring, err);
+	slot->state = SLOT_READY;
+	pthread_cond_broadcast(&ring->change);
+}
+
+static void ring_place(struct ring *ring, struct err *err)
+{
+	struct ring_slot *slot = ring_at(ring, ring->turn);
+	bool in_order = !ring->pump->writer->sink ||
+			!ring->pump->writer->sink->seekable;
+	bool keep_head = ring->pump->head_last && ring->turn == 0;
+	int result;
+
+	ring->placing = true;
+	slot->state = SLOT_STORING;
+	pthread_mutex_unlock(&ring->mutex);
+	result = pump_place(&ring->feed, &slot->work, err);
+	if (!result && in_order)
+		result = pump_store(&ring->feed, &slot->work, err);
+	pthread_mutex_lock(&ring->mutex);
+	ring->placing = false;
+	ring->turn++;
+	pthread_cond_broadcast(&ring->change);
+	if (!result && keep_head) {
+		/* Out of the ring, so that the ring goes round. */
+		ring->head = slot->work;
+		pump_slot_init(&ring->feed, &slot->work);
+		ring->head_waits = true;
+	} else if (!result && !in_order) {
+		pthread_mutex_unlock(&ring->mutex);
+		result = pump_store(&ring->feed, &slot->work, err);
+		pthread_mutex_lock(&ring->mutex);
+	}
+	if (result < 0)
+		ring_fail(ring, err);
+	slot->state = SLOT_FREE;
+	pthread_cond_broadcast(&ring->change);
+}
+
+static void *ring_thread(void *argument)
+{
+	struct ring *ring = argument;
+	struct err err;
+	void *context;
+
+	if (pump_context_open(&ring->feed, &context, &err) < 0) {
+		pthread_mutex_lock(&ring->mutex);
+		ring_fail(ring, &err);
+		pthread_mutex_unlock(&ring->mutex);
+		return NULL;
+	}
+	pthread_mutex_lock(&ring->mutex);
+	while (!ring->stop && !ring_done(ring)) {
+		/* Placing first: it lets others go on. */
+		if (ring_can_place(ring))
+			ring_place(ring, &err);
+		else if (ring_can_fetch(ring))
+			ring_fetch(ring, context, &err);
+		else
+			pthread_cond_wait(&ring->change, &ring->mutex);
+	}
+	pthread_mutex_unlock(&ring->mutex);
+	pump_context_close(&ring->feed, context);
+	return NULL;
+}
+
+static void ring_run(struct ring *ring)
+{
+	unsigned threads = ring->pump->threads, started = 0;
+	pthread_t *thread = mem_zalloc(threads * sizeof *thread);
+
+	/* One fewer than allowed is no failure: this thread works too. */
+	while (started + 1 < threads &&
+	       !pthread_create(&thread[started], NULL, ring_thread, ring))
+		started++;
+	ring_thread(ring);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(thread[i], NULL);
+	free(thread);
+}
+
+static int ring_finish(struct ring *ring, struct err *err)
+{
+	struct pump *pump = ring->pump;
+
+	if (ring->stop) {
+		*err = ring->err;
+		return -1;
+	}
+	if (pump_feed_end(&ring->feed, err) < 0)
+		return -1;
+	if (ring->head_waits &&
+	    pump_store(&ring->feed, &ring->head, err) < 0)
+		return -1;
+	return writer_finish(pump->writer, pump->padded, err);
+}
+
+int pump_run(struct pump *pump, struct err *err)
+{
+	struct ring ring = { .pump = pump };
+	int result;
+
+	if (!pump->threads)
+		pump->threads = 1;
+	ring.count = 2 * pump->threads + 1;
+	ring.slot = mem_zalloc(ring.count * sizeof *ring.slot);
+	pthread_mutex_init(&ring.mutex, NULL);
+	pthread_cond_init(&ring.change, NULL);
+	pump_feed_init(&ring.feed, pump);
+	for (unsigned i = 0; i < ring.count; i++)
+		pump_slot_init(&ring.feed, &ring.slot[i].work);
+	ring_run(&ring);
+	result = ring_finish(&ring, err);
+	for (unsigned i = 0; i < ring.count; i++)
+		pump_slot_free(&ring.slot[i].work);
+	if (ring.head_waits)
+		pump_slot_free(&ring.head);
+	pthread_cond_destroy(&ring.change);
+	pthread_mutex_destroy(&ring.mutex);
+	free(ring.slot);
+	return result;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pump: moves guest blocks from a disk or a walk into a writer.
+ *
+ *   fetch   what comes next: a unit of data or a range without        (1)
+ *   work    read, decode, find zeros, encode                          (N)
+ *   place   digest, output offsets and tables, in the order of fetch  (1)
+ *   store   write; in order too where the sink cannot seek            (N)
+ *
+ * Threads take whatever of these can be done next; a ring of 2N slots bounds
+ * memory and keeps order. Output bytes depend on the content alone.
+ */
+#ifndef TRANSFORMS_PUMP_H
+#define TRANSFORMS_PUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "formats/disk.h"
+#include "formats/walk.h"
+#include "formats/writer.h"
+#include "io/digest.h"
+
+struct pump {
+	/* In: one of disk and walk, both borrowed, as is the writer. */
+	struct disk *disk;
+	struct walk *walk;
+	struct writer *writer;
+	unsigned threads; /* at least 1 */
+	/* Take plain runs over inside the kernel where files share a file
+	 * system: by sharing extents only. */
+	bool clone;
+	/* The first unit is stored when everything else is (a device never
+	 * looks valid before); needs a writer that takes any order. */
+	bool head_last;
+	uint64_t sector; /* pad the end to a multiple of this; 0 or 1: no */
+	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
+	/* Called from one thread at a time; `total` 0 when unknown. */
+	void (*progress)(void *opaque, uint64_t done, uint64_t total);
+	void *opaque;
+	/* Out. */
+	uint64_t size;	 /* guest bytes that came in */
+	uint64_t padded; /* what the writer was told */
+};
+
+/* Move everything and finish the writer. On failure the writer is in no
+ * usable state and is to be closed. */
+int pump_run(struct pump *pump, struct err *err);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the pump's view of its input: cutting disks and walks into units of
+ * whole writer granules, ranges without data, and runs to be shared. Called
+ * by one thread at a time; for a stream this is where it is read.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "transforms/pump_slot.h"
+
+/* Sharing a run takes a call; shorter ones are cheaper to copy. */
+#define CLONE_LEAST ((uint64_t)256 * KIB)
+/* What file systems share in. */
+#define CLONE_ALIGN 4096
+
+void pump_feed_init(struct pump_feed *feed, struct pump *pump)
+{
+	memset(feed, 0, sizeof *feed);
+	feed->pump = pump;
+	/* Its pieces are as long as they like; only writers that take any
+	 * order are fed from such a walk, and they take any length. */
+	if (pump->walk && !pump->walk->ordered)
+		pump->writer->unit_len = UNIT_LEN_MAX;
+}
+
+static uint64_t pad(const struct pump_feed *feed, uint64_t size)
+{
+	return feed->pump->sector > 1 ? round_up(size, feed->pump->sector)
+				      : size;
+}
+
+/* A few tables can claim terabytes by mapping the same clusters again and
+ * again; honest ones map each byte of the container at most once. */
+static int count_mapped(struct pump_feed *feed, const struct extent *extent,
+			uint64_t length, struct err *err)
+{
+	unsigned i = 0;
+
+	if (extent->kind != EXTENT_DATA || !extent->source ||
+	    extent->encoding != ENCODING_PLAIN || !extent->source->size_known)
+		return 0;
+	while (i < FEED_SOURCES - 1 && feed->mapped[i].source &&
+	       feed->mapped[i].source != extent->source)
+		i++;
+	feed->mapped[i].source = extent->source;
+	feed->mapped[i].bytes += length;
+	/* A last cluster may reach past the end of the file. */
+	if (i < FEED_SOURCES - 1 &&
+	    feed->mapped[i].bytes >
+		    extent->source->size + feed->pump->disk->granule)
+		return err_set(err, ERR_DAMAGED,
+			       "more data is mapped than the file of %" PRIu64
+			       " bytes holds: clusters are used twice",
+			       extent->source->size);
+	return 0;
+}
+
+static int fetch_range(struct pump_feed *feed, struct pump_slot *slot,
+		       uint64_t end, enum extent_kind kind)
+{
+	slot->kind = SLOT_RANGE;
+	slot->range = kind;
+	slot->offset = feed->position;
+	slot->length = end - feed->position;
+	slot->padded = slot->length;
+	if (feed->pump->disk && end == feed->pump->disk->size)
+		slot->padded = pad(feed, end) - slot->offset;
+	feed->position = end;
+	return 1;
+}
+
+static bool can_clone(const struct pump_feed *feed,
+		      const struct extent *extent)
+{
+	const struct pump *pump = feed->pump;
+
+	return pump->clone && !pump->digest &&
+	       extent->kind == EXTENT_DATA && extent->source &&
+	       extent->encoding == ENCODING_PLAIN && extent->source->fd >= 0 &&
+	       extent->length >= CLONE_LEAST &&
+	       (extent->source->fd_base + extent->place) % CLONE_ALIGN == 0 &&
+	       writer_can_reserve(pump->writer);
+}
+
+static int fetch_clone(struct pump_feed *feed, struct pump_slot *slot,
+		       const struct extent *extent, struct err *err)
+{
+	uint64_t unit = max_u64(feed->pump->writer->granule, CLONE_ALIGN);
+
+	slot->kind = SLOT_CLONE;
+	slot->from = *extent;
+	slot->offset = feed->position;
+	slot->length = round_down(extent->length, unit);
+	slot->padded = slot->length;
+	feed->position += slot->length;
+	return count_mapped(feed, extent, slot->length, err) < 0 ? -1 : 1;
+}
+
+/* The end of the unit that begins with `extent`: where the unit's room ends,
+ * or in front of a whole granule that is known to hold no data. */
+static int unit_end(struct pump_feed *feed, struct extent extent,
+		    uint64_t *out, struct err *err)
+{
+	struct disk *disk = feed->pump->disk;
+	uint64_t granule = feed->pump->writer->granule;
+	uint64_t room = feed->pump->writer->unit_len;
+	uint64_t end = min_u64(round_down(feed->position, room) + room,
+			       disk->size);
+
+	/* Ends: each extent is at least a byte long. */
+	for (uint64_t at = feed->position; at < end;) {
+		uint64_t next = min_u64(at + extent.length, end);
+		if (extent.kind != EXTENT_DATA) {
+			uint64_t first = round_up(at, granule);
+			if (first < next && (next - first >= granule ||
+					     next == disk->size)) {
+				end = first;
+				break;
+			}
+		}
+		if (count_mapped(feed, &extent, next - at, err) < 0)
+			return -1;
+		at = next;
+		if (at < end &&
+		    disk_extent(disk, at, disk->size - at, &extent, err) < 0)
+			return -1;
+	}
+	*out = end;
+	return 0;
+}
+
+static void set_unit(struct pump_feed *feed, struct pump_slot *slot,
+		     uint64_t offset, uint64_t length, bool last)
+{
+	slot->kind = SLOT_UNIT;
+	slot->offset = offset;
+	slot->length = length;
+	slot->padded = last ? pad(feed, offset + length) - offset : length;
+	slot->unit.offset = offset;
+	slot->unit.len = slot->padded;
+	slot->unit.granule_count =
+		div_up(slot->padded, feed->pump->writer->granule);
+}
+
+static int fetch_disk(struct pump_feed *feed, struct pump_slot *slot,
+		      struct err *err)
+{
+	struct disk *disk = feed->pump->disk;
+	struct extent extent;
+	uint64_t end;
+
+	if (feed->position >= disk->size)
+		return 0;
+	if (disk_extent(disk, feed->position, disk->size - feed->position,
+			&extent, err) < 0)
+		return -1;
+	if (extent.kind != EXTENT_DATA) {
+		end = feed->position + extent.length;
+		if (end < disk->size)
+			end = round_down(end, feed->pump->writer->granule);
+		if (end > feed->position)
+			return fetch_range(feed, slot, end, extent.kind);
+	}
+	if (can_clone(feed, &extent) &&
+	    extent.length >= feed->pump->writer->granule)
+		return fetch_clone(feed, slot, &extent, err);
+	if (unit_end(feed, extent, &end, err) < 0)
+		return -1;
+	set_unit(feed, slot, feed->position, end - feed->position,
+		 end == disk->size);
+	feed->position = end;
+	return 1;
+}
+
+/* Pieces in order are joined until the unit is full; ranges without data are
+ * written out as zeros in it (streams that know holes are rare). */
+static int fetch_ordered(struct pump_feed *feed, struct pump_slot *slot,
+			 struct err *err)
+{
+	struct walk *walk = feed->pump->walk;
+	size_t room = feed->pump->writer->unit_len, fill = 0;
+	struct walk_piece piece;
+	int got = 1;
+
+	while (fill < room) {
+		if (!feed->gap) {
+			got = walk_next(walk, slot->unit.data + fill,
+					room - fill, &piece, err);
+			if (got <= 0)
+				break;
+			if (piece.kind == EXTENT_DATA) {
+				fill += piece.stored;
+				continue;
+			}
+			feed->gap = piece.length;
+			feed->gap_kind = piece.kind;
+		}
+		uint64_t whole =
+			round_down(feed->gap, feed->pump->writer->granule);
+		if (!fill && whole) {
+			feed->gap -= whole;
+			return fetch_range(feed, slot, feed->position + whole,
+					   feed->gap_kind);
+		}
+		size_t part = (size_t)min_u64(feed->gap, room - fill);
+		if (whole)
+			/* Up to the next granule; the rest is a range. */
+			part = (size_t)min_u64(
+				part, round_up(fill,
+					       feed->pump->writer->granule) -
+					      fill);
+		if (!part)
+			break;
+		memset(slot->unit.data + fill, 0, part);
+		feed->gap -= part;
+		fill += part;
+	}
+	if (got < 0)
+		return -1;
+	if (!fill)
+		return 0;
+	set_unit(feed, slot, feed->position, fill, got == 0);
+	feed->position += fill;
+	return 1;
+}
+
+static int fetch_scattered(struct pump_feed *feed, struct pump_slot *slot,
+			   struct err *err)
+{
+	struct walk *walk = feed->pump->walk;
+
+	int got = walk_next(walk, slot->unit.data, UNIT_LEN_MAX, &slot->piece,
+			    err);
+	if (got <= 0)
+		return got;
+	if (slot->piece.encoding != ENCODING_PLAIN) {
+		unsigned char *encoded = slot->unit.data;
+		slot->unit.data = slot->piece_bytes;
+		slot->piece_bytes = encoded;
+	}
+	if (slot->piece.kind != EXTENT_DATA) {
+		feed->position = slot->piece.offset;
+		return fetch_range(feed, slot,
+				   slot->piece.offset + slot->piece.length,
+				   slot->piece.kind);
+	}
+	set_unit(feed, slot, slot->piece.offset, slot->piece.length, false);
+	feed->position += slot->piece.length;
+	return 1;
+}
+
+int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
+	       struct err *err)
+{
+	if (feed->pump->disk)
+		return fetch_disk(feed, slot, err);
+	if (feed->pump->walk->ordered)
+		return fetch_ordered(feed, slot, err);
+	return fetch_scattered(feed, slot, err);
+}
+
+int pump_feed_end(struct pump_feed *feed, struct err *err)
+{
+	struct pump *pump = feed->pump;
+
+	if (pump->disk && disk_finish(pump->disk, err) < 0)
+		return -1;
+	pump->size = pump->disk ? pump->disk->size : pump->walk->size;
+	pump->padded = pad(feed, pump->size);
+	return 0;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns what is done with one slot of the pump once it is fetched: read,
+ * decode, find zeros, encode, digest, store. Does not know of other slots. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "io/offload.h"
+#include "io/zero.h"
+#include "transforms/pump_slot.h"
+
+struct pump_context {
+	void *writer;
+	struct block_decoder *decoder[BLOCK_COUNT];
+};
+
+void pump_slot_init(const struct pump_feed *feed, struct pump_slot *slot)
+{
+	memset(slot, 0, sizeof *slot);
+	unit_init(&slot->unit, feed->pump->writer);
+	if (feed->pump->walk && !feed->pump->walk->ordered)
+		slot->piece_bytes = mem_buffer(UNIT_LEN_MAX);
+}
+
+void pump_slot_free(struct pump_slot *slot)
+{
+	unit_free(&slot->unit);
+	free(slot->piece_bytes);
+	slot->piece_bytes = NULL;
+}
+
+int pump_context_open(struct pump_feed *feed, void **out, struct err *err)
+{
+	struct pump_context *context = mem_zalloc(sizeof *context);
+
+	context->writer = writer_context_open(feed->pump->writer, err);
+	if (!context->writer) {
+		free(context);
+		return -1;
+	}
+	*out = context;
+	return 0;
+}
+
+void pump_context_close(struct pump_feed *feed, void *opaque)
+{
+	struct pump_context *context = opaque;
+
+	writer_context_close(feed->pump->writer, context->writer);
+	for (unsigned i = 0; i < BLOCK_COUNT; i++)
+		block_decoder_close(context->decoder[i]);
+	free(context);
+}
+
+static int decode_piece(struct pump_slot *slot, struct pump_context *context,
+			struct err *err)
+{
+	enum block_codec_id id = slot->piece.encoding == ENCODING_ZSTD
+					 ? BLOCK_ZSTD
+					 : BLOCK_DEFLATE;
+
+	if (!context->decoder[id])
+		context->decoder[id] = block_decoder_open(id, err);
+	if (!context->decoder[id])
+		return -1;
+	if (block_decode(context->decoder[id], slot->piece_bytes,
+			 slot->piece.stored, slot->unit.data,
+			 (size_t)slot->piece.length, err) < 0)
+		return err_in(err, "cluster of guest offset %llu",
+			      (unsigned long long)slot->offset);
+	return 0;
+}
+
+static int read_unit(struct pump_feed *feed, struct pump_slot *slot,
+		     struct pump_context *context, struct err *err)
+{
+	if (feed->pump->disk)
+		return disk_read(feed->pump->disk, slot->unit.data,
+				 (size_t)slot->length, slot->offset, err);
+	if (!feed->pump->walk->ordered &&
+	    slot->piece.encoding != ENCODING_PLAIN)
+		return decode_piece(slot, context, err);
+	return 0; /* fetched with its bytes */
+}
+
+static void find_zeros(struct pump_feed *feed, struct pump_slot *slot)
+{
+	struct unit *unit = &slot->unit;
+	size_t granule = feed->pump->writer->granule;
+
+	for (size_t i = 0; i < unit->granule_count; i++) {
+		size_t at = i * granule;
+		bool zero = zero_is(unit->data + at,
+				    min_u64(granule, unit->len - at));
+		unit->granules[i].kind = zero ? EXTENT_ZERO : EXTENT_DATA;
+	}
+}
+
+int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
+	      struct err *err)
+{
+	struct pump_context *mine = context;
+	size_t end;
+
+	if (slot->kind != SLOT_UNIT)
+		return 0;
+	if (read_unit(feed, slot, mine, err) < 0)
+		return -1;
+	/* The buffer was used before: what pads the end must be zero, up to
+	 * the granule's end. */
+	end = round_up(slot->unit.len, feed->pump->writer->granule);
+	memset(slot->unit.data + slot->length, 0,
+	       min_u64(end, slot->unit.room) - slot->length);
+	find_zeros(feed, slot);
+	return writer_encode(feed->pump->writer, mine->writer, &slot->unit,
+			     err);
+}
+
+int pump_place(struct pump_feed *feed, struct pump_slot *slot,
+	       struct err *err)
+{
+	struct pump *pump = feed->pump;
+
+	if (pump->progress) {
+		uint64_t total = pump->disk ? pump->disk->size
+				 : pump->walk->size_known ? pump->walk->size
+							  : 0;
+		feed->placed += slot->length;
+		pump->progress(pump->opaque, feed->placed, total);
+	}
+	switch (slot->kind) {
+	case SLOT_RANGE:
+		if (pump->digest)
+			digest_add_zeros(pump->digest, slot->length);
+		return writer_zero(pump->writer, slot->offset, slot->padded,
+				   slot->range, err);
+	case SLOT_CLONE:
+		return writer_reserve(pump->writer, slot->offset,
+				      slot->length, &slot->place, err);
+	default:
+		if (pump->digest)
+			digest_add(pump->digest, slot->unit.data,
+				   (size_t)slot->length);
+		return writer_place(pump->writer, &slot->unit, err);
+	}
+}
+
+/* The file system would not share these after all: by hand. */
+static int copy_run(struct pump_feed *feed, struct pump_slot *slot,
+		    struct err *err)
+{
+	for (uint64_t done = 0; done < slot->length;) {
+		size_t len = (size_t)min_u64(slot->length - done,
+					     slot->unit.room);
+		if (source_read_all(slot->from.source, slot->unit.data, len,
+				    slot->from.place + done, "data", err) <
+			    0 ||
+		    sink_write(feed->pump->writer->sink, slot->unit.data, len,
+			       slot->place + done, err) < 0)
+			return -1;
+		done += len;
+	}
+	return 0;
+}
+
+static int clone_run(struct pump_feed *feed, struct pump_slot *slot,
+		     struct err *err)
+{
+	struct source *source = slot->from.source;
+
+	switch (offload_clone(source->fd, source->fd_base + slot->from.place,
+			      feed->pump->writer->sink->fd, slot->place,
+			      slot->length, err)) {
+	case OFFLOAD_DONE:
+		return 0;
+	case OFFLOAD_UNABLE:
+		return copy_run(feed, slot, err);
+	default:
+		return -1;
+	}
+}
+
+int pump_store(struct pump_feed *feed, struct pump_slot *slot,
+	       struct err *err)
+{
+	int result = 0;
+
+	if (slot->kind == SLOT_CLONE)
+		result = clone_run(feed, slot, err);
+	else if (slot->kind == SLOT_UNIT)
+		result = writer_store(&slot->unit, err);
+	unit_reset(&slot->unit);
+	return result;
+}

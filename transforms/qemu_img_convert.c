@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transitions: let qemu-img read a format that no driver of ours reads, or
+ * write one that none writes. Never for speed. It is given the format and one
+ * file, in which nothing names another (TAG_QEMU_READS), and is confined to
+ * the files on its command line by the conductor.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transforms/costs.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+void tool_add(struct tool *tool, const char *format, ...)
+{
+	va_list args;
+
+	if (tool->count == TOOL_ARGUMENTS)
+		return;
+	va_start(args, format);
+	vsnprintf(tool->argument[tool->count], sizeof tool->argument[0],
+		  format, args);
+	va_end(args);
+	tool->count++;
+}
+
+static bool qemu_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	double bytes = costs_allocated(list);
+	bool temp = !strcmp(pricing->after->tag[TAG_PLACE], "temp");
+
+	costs_flow(pricing, out);
+	if (temp || !goal_reached(pricing->goal, pricing->after))
+		out->write[list->device[temp ? DEVICE_TEMP : DEVICE_OUTPUT]] +=
+			bytes * list->coefficients->write / 1000;
+	costs_serial(out, bytes, list->coefficients->qemu);
+	out->fixed = list->coefficients->process_us;
+	out->temp = temp ? (uint64_t)bytes : 0;
+	out->barrier = true;
+	return true;
+}
+
+static void qemu_convert(struct tool *tool, const struct plan_step *step)
+{
+	tool_add(tool, "qemu-img");
+	tool_add(tool, "convert");
+	tool_add(tool, "-f");
+	tool_add(tool, "%s", step->before.tag[TAG_FORMAT]);
+	tool_add(tool, "-O");
+	tool_add(tool, "%s", step->after.tag[TAG_FORMAT]);
+	tool_add(tool, "%s", tool->input);
+	tool_add(tool, "%s", tool->output);
+}
+
+static const struct how how = { .where = HOW_TOOL, .command = qemu_convert };
+
+#define QEMU_READ_NEEDS                                                     \
+	{ TAG_COMPRESSION, NEED_IS, "" }, { TAG_ARCHIVE, NEED_IS, "" },     \
+	{ TAG_NATIVE, NEED_IS, "" }, { TAG_LAYOUT, NEED_IS, "original" },   \
+	{ TAG_ENCRYPTION, NEED_IS, "" }, { TAG_SNAPSHOTS, NEED_NOT, "chosen" }, \
+	{ TAG_QEMU_IMG, NEED_IS, "yes" }, { TAG_QEMU_READS, NEED_IS, "yes" }, \
+	{ TAG_ACCESS, NEED_IS, "random" }, { TAG_PLACE, NEED_IS, "input|temp" }
+
+#define QEMU_READ_SETS                                                      \
+	{ TAG_FORMAT, SET_TO, "raw" }, { TAG_NATIVE, SET_TO, "ordered" },   \
+	{ TAG_LAYOUT, SET_TO, "fresh" }, { TAG_CHECKED, SET_TO, "yes" },    \
+	{ TAG_TEMPLATE, SET_TO, "" }, { TAG_LENGTH, SET_TO, "known" },      \
+	{ TAG_SNAPSHOTS, SET_TO, "" }
+
+const struct transition transition_qemu_read = {
+	.name = "qemu-img-convert",
+	.title = "let qemu-img make a raw temporary file of a format not read "
+		 "natively",
+	.detail = TAG_FORMAT,
+	.needs = { QEMU_READ_NEEDS },
+	.sets = { QEMU_READ_SETS, { TAG_PLACE, SET_TO, "temp" } },
+	.cost = qemu_cost,
+	.how = &how,
+};
+
+const struct transition transition_qemu_read_output = {
+	.name = "qemu-img-convert",
+	.title = "the same straight into a raw output",
+	.detail = TAG_FORMAT,
+	.needs = {
+		QEMU_READ_NEEDS,
+		{ TAG_FORMAT, NEED_GOAL_IS, "raw" },
+		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_SINK, NEED_IS, "file" },
+	},
+	.sets = { QEMU_READ_SETS, { TAG_PLACE, SET_TO, "output" } },
+	.cost = qemu_cost,
+	.how = &how,
+};
+
+const struct transition transition_qemu_write = {
+	.name = "qemu-img-convert",
+	.title = "let qemu-img write a format not written natively, from raw",
+	.detail = TAG_FORMAT,
+	.needs = {
+		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_FORMAT, NEED_IS, "raw" },
+		{ TAG_FORMAT, NEED_GOAL_NAMES, "" },
+		{ TAG_WRITER, NEED_IS, "qemu" },
+		{ TAG_QEMU_IMG, NEED_IS, "yes" },
+		{ TAG_SIZE, NEED_GOAL_SAME, "" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_ACCESS, NEED_IS, "random" },
+		{ TAG_PLACE, NEED_IS, "input|temp" },
+		{ TAG_SINK, NEED_IS, "file" },
+	},
+	.sets = {
+		{ TAG_FORMAT, SET_GOAL, "" },
+		{ TAG_NATIVE, SET_TO, "" },
+		{ TAG_LAYOUT, SET_TO, "fresh" },
+		{ TAG_CHECKED, SET_TO, "yes" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_PLACE, SET_TO, "output" },
+	},
+	.cost = qemu_cost,
+	.how = &how,
+};

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Transitions: another size, as a view while the guest streams through, or
+ * in place for a raw file that lies where it shall stay. */
+#include <unistd.h>
+
+#include "formats/overlay.h"
+#include "base/mem.h"
+#include "transforms/costs.h"
+#include "transforms/how.h"
+#include "transforms/tags.h"
+
+static bool resize_cost(const struct pricing *pricing, struct cost *out)
+{
+	costs_flow(pricing, out);
+	out->fixed = 50;
+	return true;
+}
+
+static int resize_fit(struct build *build, const struct plan_step *step,
+		      struct err *err)
+{
+	uint64_t size;
+
+	(void)step;
+	if (build_enter_guest(build, err) < 0 ||
+	    build_goal_size(build, &size, err) < 0)
+		return -1;
+	build_size(build, &build->old_size);
+	if (build->disk)
+		build->disk = overlay_disk(STEAL(build->disk), size);
+	else
+		build->walk = overlay_walk(STEAL(build->walk), size,
+					   build->job->allow_cut);
+	return 0;
+}
+
+#define RESIZE_NEEDS                                                       \
+	{ TAG_SIZE, NEED_GOAL_OTHER, "" }, { TAG_COMPRESSION, NEED_IS, "" }, \
+	{ TAG_ARCHIVE, NEED_IS, "" }, { TAG_ENCRYPTION, NEED_IS, "" },     \
+	{ TAG_FORMAT, NEED_GOAL_NAMES, "" }, { TAG_WRITER, NEED_IS, "native" }
+
+#define RESIZE_SETS                                                        \
+	{ TAG_SIZE, SET_GOAL, "" }, { TAG_LEVEL, SET_TO, "guest" },        \
+	{ TAG_PLACE, SET_TO, "flow" }, { TAG_TEMPLATE, SET_TO, "" }
+
+const struct transition transition_resize = {
+	.name = "resize",
+	.title = "another size, as a view of the guest on its way through",
+	.detail = GROUPS_MAX,
+	.needs = {
+		RESIZE_NEEDS,
+		{ TAG_NATIVE, NEED_FILLED, "" },
+		{ TAG_ACCESS, NEED_IS, "random|blocks" },
+		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
+	},
+	.sets = { RESIZE_SETS },
+	.cost = resize_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE, .fit = resize_fit },
+};
+
+const struct transition transition_resize_stream = {
+	.name = "resize",
+	.title = "the same over a stream that comes in order",
+	.detail = GROUPS_MAX,
+	.needs = {
+		RESIZE_NEEDS,
+		{ TAG_NATIVE, NEED_IS, "ordered" },
+		{ TAG_ACCESS, NEED_IS, "stream" },
+		{ TAG_PLACE, NEED_IS, "input|flow" },
+		{ TAG_LENGTH, NEED_IS, "known" },
+	},
+	.sets = { RESIZE_SETS },
+	.cost = resize_cost,
+	.how = &(const struct how){ .where = HOW_PIPELINE, .fit = resize_fit },
+};
+
+static bool resize_file_cost(const struct pricing *pricing, struct cost *out)
+{
+	costs_settle(pricing, out);
+	out->fixed = 100;
+	return true;
+}
+
+static int resize_file_rest(struct build *build, const struct plan_step *step,
+			    struct err *err)
+{
+	uint64_t size;
+	int fd = build_source(build)->fd;
+
+	(void)step;
+	if (build_enter_guest(build, err) < 0 ||
+	    build_goal_size(build, &size, err) < 0)
+		return -1;
+	if (ftruncate(fd, (off_t)size) < 0)
+		return err_sys(err, ERR_IO, "resize to %llu bytes",
+			       (unsigned long long)size);
+	return 0;
+}
+
+const struct transition transition_resize_file = {
+	.name = "resize-file",
+	.title = "another size for a raw file, in place",
+	.detail = GROUPS_MAX,
+	.needs = {
+		{ TAG_SIZE, NEED_GOAL_OTHER, "" },
+		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_FORMAT, NEED_IS, "raw" },
+		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_PLACE, NEED_IS, "flow|output" },
+		{ TAG_SINK, NEED_IS, "file" },
+	},
+	.sets = {
+		{ TAG_SIZE, SET_GOAL, "" },
+		{ TAG_PLACE, SET_TO, "output" },
+		{ TAG_ACCESS, SET_TO, "random" },
+	},
+	.cost = resize_file_cost,
+	.how = &(const struct how){ .where = HOW_REST,
+				    .rest = resize_file_rest },
+};

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the life of one job: fit the steps, make sink and writer, pump, check
+ * what can be checked only at the end. Which steps there are, and what each
+ * adds, is the plan's and the transitions'.
+ */
+#include "transforms/run.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "formats/codecs/wrap.h"
+#include "formats/overlay.h"
+#include "formats/survey.h"
+#include "io/files.h"
+#include "transforms/build.h"
+#include "transforms/catalogue.h"
+#include "transforms/how.h"
+#include "transforms/pump.h"
+#include "transforms/run_verify.h"
+#include "transforms/tags.h"
+
+/* The steps with their states, out of their numbers. */
+static int restore_steps(const struct job *job,
+			 struct plan_step step[JOB_STEPS], struct err *err)
+{
+	struct state state = job->start;
+
+	if (job->count > JOB_STEPS)
+		return err_set(err, ERR_BUG, "%u steps in a job", job->count);
+	for (uint32_t i = 0; i < job->count; i++) {
+		step[i].transition = catalogue_row(job->step[i]);
+		step[i].before = state;
+		if (!step[i].transition ||
+		    !transition_apply(step[i].transition, &state, &job->goal,
+				      &step[i].after))
+			return err_set(err, ERR_BUG, "step %u of a job", i);
+		state = step[i].after;
+	}
+	return 0;
+}
+
+static void tell_step(const struct run *run, const struct plan_step *step)
+{
+	struct plan_step named = *step;
+	char text[128];
+
+	plan_step_detail(&tags_vocabulary, &named);
+	plan_step_text(&named, text, sizeof text);
+	run->events->step(run->events->opaque, text);
+}
+
+static int fit_steps(const struct run *run, struct build *build,
+		     const struct plan_step *step, struct err *err)
+{
+	for (uint32_t i = 0; i < run->job->count; i++) {
+		const struct how *how = how_of(&step[i]);
+		tell_step(run, &step[i]);
+		if (how->rest && how->rest(build, &step[i], err) < 0)
+			return -1;
+		if (how->fit && how->fit(build, &step[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct sink *open_sink(const struct run *run, const struct build *build,
+			      struct err *err)
+{
+	int fd = run_dup(run->output_fd, err);
+	struct sink *sink;
+
+	if (fd < 0)
+		return NULL;
+	sink = run->job->output_append ? files_stream_sink(fd)
+				       : files_sink(fd, err);
+	if (sink && run->job->output_fresh)
+		sink->fresh = true;
+	/* The last wrap is the outermost: nearest to the file. */
+	for (unsigned i = build->wraps; sink && i-- > 0;)
+		sink = wrap_encode((enum codec_id)build->wrap[i], sink,
+				   run->job->wrap_level, run->job->threads,
+				   err);
+	return sink;
+}
+
+/* The size the writer is told: whole sectors where the format counts them. */
+static int pad_size(const struct run *run, const struct driver *target,
+		    uint64_t *size, struct err *err)
+{
+	uint64_t padded = round_up(*size, 512);
+
+	if (!target->sectors || padded == *size)
+		return 0;
+	if (run->job->no_pad)
+		return err_set(err, ERR_REFUSED,
+			       "the size %" PRIu64 " is not a multiple of 512, "
+			       "which %s needs: leave out --no-pad, or give -s",
+			       *size, target->name);
+	log_note(run->log, "padded from %" PRIu64 " to %" PRIu64
+		 " bytes: %s counts sectors of 512", *size, padded,
+		 target->name);
+	*size = padded;
+	return 0;
+}
+
+static int make_survey(const struct run *run, struct build *build,
+		       const struct create_options *create,
+		       struct survey *survey, struct err *err)
+{
+	uint64_t granule;
+
+	if (create_option_size(create, build->target->options,
+			       "cluster_size", &granule, err) < 0 ||
+	    survey_init(survey, create->size, (uint32_t)granule, err) < 0)
+		return -1;
+	AUTO_WRITER struct writer *writer = survey_writer(survey);
+	struct pump pump = { .disk = build->disk,
+			     .writer = writer,
+			     .threads = run->job->threads,
+			     .sector = 512,
+			     .progress = run->events->progress,
+			     .opaque = run->events->opaque };
+	return pump_run(&pump, err);
+}
+
+static struct writer *make_writer(const struct run *run, struct build *build,
+				  struct sink *sink, struct sink *data_sink,
+				  struct survey *survey, struct err *err)
+{
+	struct create_options *create = mem_zalloc(sizeof *create);
+	struct writer *writer = NULL;
+
+	*create = run->job->create;
+	create->survey = NULL;
+	create->data_sink = data_sink;
+	create->log = run->log;
+	create->size_known = build_size(build, &create->size);
+	create->sector_size = build->disk ? build->disk->sector_size
+					  : build->walk->sector_size;
+	if (create->size_known &&
+	    pad_size(run, build->target, &create->size, err) < 0)
+		goto out;
+	if (build->survey) {
+		if (make_survey(run, build, create, survey, err) < 0)
+			goto out;
+		create->survey = survey;
+	}
+	writer = build->target->create(sink, create, err);
+	if (!writer)
+		err_in(err, "%s", build->target->name);
+out:
+	free(create);
+	return writer;
+}
+
+/* The last bytes of a stream may prove that it was something else than what
+ * its first bytes looked like. */
+static int check_trailer(const struct build *build, struct err *err)
+{
+	struct source *source = build_source(build);
+	unsigned char tail[SOURCE_TAIL_LEN];
+	const char *name;
+	size_t len = source->tail_len;
+
+	if (build->job->stated || build->job->made ||
+	    strcmp(build->job->format, "raw"))
+		return 0;
+	memcpy(tail, source->tail, sizeof tail);
+	if (source->seekable) {
+		if (source->size < sizeof tail)
+			return 0;
+		if (source_read_all(source, tail, sizeof tail,
+				    source->size - sizeof tail, "the end",
+				    err) < 0)
+			return -1;
+		len = sizeof tail;
+	}
+	name = probe_trailer(tail, len);
+	if (!name)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "the last bytes are those of a %s image, which cannot "
+		       "be read in one pass; store it in a file first, or -f "
+		       "raw to take all bytes as they are", name);
+}
+
+static int check_end(const struct build *build, struct err *err)
+{
+	uint64_t size;
+
+	if (check_trailer(build, err) < 0)
+		return -1;
+	if (build->expect_backup && build->walk &&
+	    overlay_walk_below_size(build->walk, &size) &&
+	    size != build->backup_end)
+		return err_set(err, ERR_DAMAGED,
+			       "the backup partition table is said to end at %"
+			       PRIu64 ", but the image ends at %" PRIu64
+			       "; --no-partition-fix leaves the table alone",
+			       build->backup_end, size);
+	return 0;
+}
+
+static int pump_build(const struct run *run, struct build *build,
+		      struct writer *writer, struct protocol_done *done,
+		      struct err *err)
+{
+	const struct job *job = run->job;
+	bool digest = build->converts && (job->digest || job->verify);
+	struct pump pump = { .disk = build->disk,
+			     .walk = build->walk,
+			     .writer = writer,
+			     .threads = job->threads,
+			     .clone = job->clone && !job->has_data_file,
+			     .head_last = job->head_last && writer->any_order,
+			     .sector = build->target->sectors ? 512 : 0,
+			     .progress = run->events->progress,
+			     .opaque = run->events->opaque };
+
+	if (digest)
+		pump.digest = digest_open();
+	int result = pump_run(&pump, err);
+	if (!result && digest) {
+		digest_get(pump.digest, done->digest);
+		done->has_digest = true;
+	}
+	digest_close(pump.digest);
+	if (result < 0)
+		return -1;
+	done->size = pump.padded;
+	if (build->walk)
+		done->spooled = build->walk->spooled;
+	if (pump.padded != pump.size && build->walk && !build->walk_known)
+		log_note(run->log, "padded from %" PRIu64 " to %" PRIu64
+			 " bytes: %s counts sectors of 512", pump.size,
+			 pump.padded, build->target->name);
+	return check_end(build, err);
+}
+
+/* Steps that only move bytes: the raw driver on both sides. */
+static int take_bytes(struct build *build, struct err *err)
+{
+	build->converts = build->target != NULL;
+	if (!build->target) {
+		build->format = "raw";
+		build->target = driver_by_name("raw");
+	}
+	if (build_enter_guest(build, err) < 0)
+		return -1;
+	build->walk_known = build->walk && build->walk->size_known;
+	return 0;
+}
+
+static int run_pipeline(const struct run *run, struct build *build,
+			struct protocol_done *done, struct err *err)
+{
+	struct survey survey = { .bits = NULL };
+	AUTO_WRITER struct writer *writer = NULL;
+	AUTO_SINK struct sink *sink = NULL;
+	AUTO_SINK struct sink *data = NULL;
+	int result = -1;
+
+	if (take_bytes(build, err) < 0)
+		return -1;
+	sink = open_sink(run, build, err);
+	if (!sink)
+		return -1;
+	if (run->job->has_data_file) {
+		int fd = run_dup(run->data_fd, err);
+		data = fd < 0 ? NULL : files_sink(fd, err);
+		if (!data)
+			return -1;
+	}
+	writer = make_writer(run, build, sink, data, &survey, err);
+	if (writer)
+		result = pump_build(run, build, writer, done, err);
+	survey_clear(&survey);
+	if (!result && run->job->verify && done->has_digest)
+		result = run_verify(run, build, done, err);
+	return result;
+}
+
+int run_job(const struct run *run, struct protocol_done *done,
+	    struct err *err)
+{
+	struct plan_step *step = mem_zalloc(JOB_STEPS * sizeof *step);
+	struct build *build = mem_zalloc(sizeof *build);
+	int result = restore_steps(run->job, step, err);
+
+	if (!result) {
+		build_init(build, run->job, run->input);
+		build->log = run->log;
+		build->references = run->references;
+		build->spool_fd = run->spool_fd;
+		result = fit_steps(run, build, step, err);
+		if (!result && run->output_fd >= 0)
+			result = run_pipeline(run, build, done, err);
+		build_clear(build);
+	}
+	free(build);
+	free(step);
+	return result;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the worker's side of the protocol: what was asked is handed to
+ * tagging, run or inspect, and their answers, remarks and questions to the
+ * conductor. Does none of the work.
+ */
+#include "transforms/worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/channel.h"
+#include "io/files.h"
+#include "transforms/input.h"
+#include "transforms/inspect.h"
+#include "transforms/run.h"
+#include "transforms/tagging.h"
+#include "transforms/worker_references.h"
+
+/* Progress is told ten times a second. */
+#define PROGRESS_NS 100000000
+
+struct worker {
+	struct log log; /* first: emit finds the worker by it */
+	int channel;
+	pthread_mutex_t sending;
+	struct protocol_input about[2];
+	struct input *input[2];
+	struct image image[2];
+	bool probed[2];
+	int fd[PROTOCOL_FDS];
+	struct worker_references references;
+	struct timespec told;
+};
+
+/* A conductor that is gone is noticed when its answer is waited for. */
+static void worker_send(struct worker *worker, enum protocol_type type,
+			const void *body, size_t len)
+{
+	struct err ignored;
+
+	pthread_mutex_lock(&worker->sending);
+	channel_send(worker->channel, type, body, len, -1, &ignored);
+	pthread_mutex_unlock(&worker->sending);
+}
+
+static void worker_note(struct log *log, enum log_level level,
+			const char *line)
+{
+	struct protocol_note note = { .level = level };
+
+	snprintf(note.text, sizeof note.text, "%s", line);
+	worker_send((struct worker *)log, PROTOCOL_NOTE, &note, sizeof note);
+}
+
+static void worker_step(void *opaque, const char *text)
+{
+	struct protocol_name *name = mem_zalloc(sizeof *name);
+
+	snprintf(name->text, sizeof name->text, "%s", text);
+	worker_send(opaque, PROTOCOL_STEP, name, sizeof *name);
+	free(name);
+}
+
+static void worker_progress(void *opaque, uint64_t done, uint64_t total)
+{
+	struct worker *worker = opaque;
+	struct protocol_progress progress = { done, total };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if ((now.tv_sec - worker->told.tv_sec) * 1000000000L +
+		    (now.tv_nsec - worker->told.tv_nsec) <
+	    PROGRESS_NS)
+		return;
+	worker->told = now;
+	worker_send(worker, PROTOCOL_PROGRESS, &progress, sizeof progress);
+}
+
+static void worker_extents(void *opaque, const struct protocol_extent *list,
+			   unsigned count)
+{
+	worker_send(opaque, PROTOCOL_EXTENTS, list, count * sizeof *list);
+}
+
+static void worker_done(struct worker *worker, int result,
+			struct protocol_done *done, const struct err *err)
+{
+	if (result < 0)
+		done->err = *err;
+	else
+		memset(&done->err, 0, sizeof done->err);
+	worker_send(worker, PROTOCOL_DONE, done, sizeof *done);
+}
+
+static struct references *worker_allowed(struct worker *worker, unsigned which)
+{
+	return worker->about[which].references
+		       ? worker_references_of(&worker->references, which)
+		       : NULL;
+}
+
+static int worker_probe(struct worker *worker, unsigned which,
+			struct err *err)
+{
+	if (worker->probed[which])
+		return 0;
+	if (!worker->input[which])
+		return err_set(err, ERR_BUG, "nothing to probe");
+	if (tagging_probe(input_source(worker->input[which]),
+			  &worker->about[which],
+			  worker_allowed(worker, which), &worker->log,
+			  &worker->image[which], err) < 0)
+		return -1;
+	worker->probed[which] = true;
+	return 0;
+}
+
+static void serve_probe(struct worker *worker)
+{
+	struct protocol_done done = { .differs = false };
+	struct err err;
+
+	if (worker_probe(worker, 0, &err) < 0)
+		worker_done(worker, -1, &done, &err);
+	else
+		worker_send(worker, PROTOCOL_IMAGE, &worker->image[0],
+			    sizeof worker->image[0]);
+}
+
+/* The file that a run reads: the input as probed, or whatever descriptor was
+ * handed over in its place. */
+static int attach_input(struct worker *worker, unsigned which,
+			struct err *err)
+{
+	enum protocol_fd name = which ? PROTOCOL_FD_SECOND : PROTOCOL_FD_INPUT;
+
+	if (worker->fd[name] < 0)
+		return err_set(err, ERR_BUG, "no input descriptor");
+	if (!worker->input[which]) {
+		struct protocol_input about = { .seekable = true };
+		worker->input[which] = input_open(worker->channel, which, &about);
+	}
+	return input_attach(worker->input[which], STEAL_FD(worker->fd[name]),
+			    err);
+}
+
+static void serve_run(struct worker *worker, const struct job *job)
+{
+	static const struct protocol_done nothing;
+	struct run_events events = { worker_step, worker_progress, worker };
+	struct protocol_done done = nothing;
+	struct err err;
+	int result = attach_input(worker, 0, &err);
+
+	if (!result) {
+		struct run run = { .job = job,
+				   .input = input_source(worker->input[0]),
+				   .output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
+				   .data_fd = worker->fd[PROTOCOL_FD_DATA],
+				   .spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
+				   .references = worker_allowed(worker, 0),
+				   .log = &worker->log,
+				   .events = &events };
+		result = run_job(&run, &done, &err);
+	}
+	worker_done(worker, result, &done, &err);
+}
+
+struct worker_check {
+	struct check_report report; /* first: emit finds the rest by it */
+	struct worker *worker;
+};
+
+static void worker_finding(struct check_report *report, const char *line)
+{
+	struct protocol_name *name = mem_zalloc(sizeof *name);
+
+	snprintf(name->text, sizeof name->text, "%s", line);
+	worker_send(((struct worker_check *)report)->worker, PROTOCOL_FINDING,
+		    name, sizeof *name);
+	free(name);
+}
+
+static void prepare(struct worker *worker, unsigned which,
+		    struct inspected *out)
+{
+	memset(out, 0, sizeof *out);
+	out->source = input_source(worker->input[which]);
+	out->image = &worker->image[which];
+	out->snapshot = worker->about[which].snapshot;
+	out->references = worker_allowed(worker, which);
+	out->log = &worker->log;
+	/* One spool a side: the second comes in the place of an output. */
+	out->spool_fd = worker->fd[which ? PROTOCOL_FD_OUTPUT
+					 : PROTOCOL_FD_SPOOL];
+}
+
+static int inspect_one(struct worker *worker, enum protocol_type what,
+		       struct inspected *image, struct protocol_done *done,
+		       struct err *err)
+{
+	struct worker_check check = { .report.emit = worker_finding,
+				      .worker = worker };
+	struct facts *facts;
+	int result;
+
+	switch (what) {
+	case PROTOCOL_INFO:
+		facts = mem_zalloc(sizeof *facts);
+		result = inspect_info(image, facts, err);
+		if (!result)
+			worker_send(worker, PROTOCOL_FACTS, facts,
+				    sizeof *facts);
+		free(facts);
+		return result;
+	case PROTOCOL_MAP:
+		return inspect_map(image, worker_extents, worker, err);
+	default:
+		result = inspect_check(image, &check.report, err);
+		done->has_check = true;
+		done->corruptions = check.report.corruptions;
+		done->leaks = check.report.leaks;
+		return result;
+	}
+}
+
+static int inspect_two(struct worker *worker, struct inspected *a,
+		       struct protocol_done *done, struct err *err)
+{
+	struct inspected b;
+	int result;
+
+	if (worker_probe(worker, 1, err) < 0 ||
+	    attach_input(worker, 1, err) < 0)
+		return err_in(err, "second image");
+	prepare(worker, 1, &b);
+	result = inspect_compare(a, &b, done, worker_progress, worker, err);
+	inspect_close(&b);
+	return result;
+}
+
+static void serve_inspection(struct worker *worker, enum protocol_type what)
+{
+	static const struct protocol_done nothing;
+	struct protocol_done done = nothing;
+	struct inspected image;
+	struct err err;
+	int result = worker_probe(worker, 0, &err);
+
+	if (!result)
+		result = attach_input(worker, 0, &err);
+	if (!result) {
+		prepare(worker, 0, &image);
+		result = what == PROTOCOL_COMPARE
+				 ? inspect_two(worker, &image, &done, &err)
+				 : inspect_one(worker, what, &image, &done,
+					       &err);
+		inspect_close(&image);
+	}
+	worker_done(worker, result, &done, &err);
+}
+
+static void take_input(struct worker *worker,
+		       const struct protocol_input *about)
+{
+	unsigned which = worker->input[0] != NULL;
+
+	worker->about[which] = *about;
+	worker->input[which] = input_open(worker->channel, which, about);
+}
+
+static void take_fd(struct worker *worker, struct channel_message *message)
+{
+	uint32_t name;
+
+	memcpy(&name, message->body, sizeof name);
+	if (name >= PROTOCOL_FDS)
+		return;
+	if (worker->fd[name] >= 0)
+		close(worker->fd[name]);
+	worker->fd[name] = STEAL_FD(message->fd);
+}
+
+static void serve(struct worker *worker, struct channel_message *message)
+{
+	switch (message->type) {
+	case PROTOCOL_INPUT:
+		take_input(worker, (const void *)message->body);
+		break;
+	case PROTOCOL_FD:
+		take_fd(worker, message);
+		break;
+	case PROTOCOL_PROBE:
+		serve_probe(worker);
+		break;
+	case PROTOCOL_RUN:
+		serve_run(worker, (const void *)message->body);
+		break;
+	case PROTOCOL_INFO:
+	case PROTOCOL_MAP:
+	case PROTOCOL_CHECK:
+	case PROTOCOL_COMPARE:
+		serve_inspection(worker, message->type);
+		break;
+	default:
+		break;
+	}
+}
+
+int worker_main(int channel)
+{
+	struct worker *worker = mem_zalloc(sizeof *worker);
+	struct channel_message message;
+	struct err err;
+
+	worker->log.emit = worker_note;
+	worker->channel = channel;
+	pthread_mutex_init(&worker->sending, NULL);
+	for (unsigned i = 0; i < PROTOCOL_FDS; i++)
+		worker->fd[i] = -1;
+	worker_references_init(&worker->references, channel, &worker->log);
+	while (channel_receive(channel, &message, &err) > 0) {
+		serve(worker, &message);
+		if (message.fd >= 0)
+			close(message.fd);
+		message.fd = -1;
+		channel_message_clear(&message);
+	}
+	input_close(worker->input[0]);
+	input_close(worker->input[1]);
+	for (unsigned i = 0; i < PROTOCOL_FDS; i++)
+		if (worker->fd[i] >= 0)
+			close(worker->fd[i]);
+	worker_references_clear(&worker->references);
+	pthread_mutex_destroy(&worker->sending);
+	free(worker);
+	close(channel);
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the asking for named files. What is allowed is the conductor's. */
+#include "transforms/worker_references.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/channel.h"
+#include "io/files.h"
+#include "transforms/tagging.h"
+
+static int ask(struct worker_referrer *self, const char *name, int *fd,
+	       struct err *err)
+{
+	struct protocol_refer *refer = mem_zalloc(sizeof *refer);
+	struct channel_message message;
+	int result;
+
+	refer->from = self->number;
+	snprintf(refer->name, sizeof refer->name, "%s", name);
+	result = channel_send(self->all->channel, PROTOCOL_REFER, refer,
+			      sizeof *refer, -1, err);
+	free(refer);
+	if (result < 0)
+		return -1;
+	result = channel_receive(self->all->channel, &message, err);
+	if (result <= 0)
+		return result < 0 ? -1 : err_set(err, ERR_IO,
+						 "the conductor is gone");
+	if (message.type == PROTOCOL_FILE && message.fd >= 0) {
+		*fd = message.fd;
+		result = 0;
+	} else if (message.type == PROTOCOL_NO_FILE &&
+		   message.len == sizeof *err) {
+		memcpy(err, message.body, sizeof *err);
+		result = -1;
+	} else {
+		result = err_set(err, ERR_BUG, "unexpected answer %u",
+				 message.type);
+	}
+	channel_message_clear(&message);
+	return result;
+}
+
+static struct source *open_source(struct references *references,
+				  const char *name, struct err *err)
+{
+	struct worker_referrer *self = (struct worker_referrer *)references;
+	struct source *source;
+	int fd;
+
+	if (self->all->count == LIMIT_CHAIN) {
+		err_set(err, ERR_LIMIT,
+			"more than %d files are named, one by another",
+			LIMIT_CHAIN - PROTOCOL_FIRST_REFERENCE);
+		return NULL;
+	}
+	if (ask(self, name, &fd, err) < 0)
+		return NULL;
+	/* The conductor counts its answers the same way. */
+	self->all->count++;
+	source = files_source(fd, err);
+	if (source && !source->seekable) {
+		err_set(err, ERR_REFUSED, "%s is not a file", name);
+		source = source_close(source);
+	}
+	if (!source)
+		err_in(err, "%s", name);
+	return source;
+}
+
+/* The format: as stated, else by the bytes. */
+static const struct driver *find_driver(struct worker_referrer *self,
+					const char *format,
+					struct source *source,
+					struct err *err)
+{
+	struct protocol_input about = { .seekable = true,
+					.size = source->size,
+					.memory = LIMIT_DECODER_MEMORY };
+	struct image *image = mem_zalloc(sizeof *image);
+	const struct driver *driver = NULL;
+
+	if (format && *format) {
+		snprintf(about.from, sizeof about.from, "%s", format);
+		driver = driver_by_name(format);
+	}
+	if (driver || !tagging_probe(source, &about, &self->base,
+				     self->all->log, image, err)) {
+		if (!driver && !image->layers)
+			driver = driver_by_name(image->format);
+		if (!driver || !driver->open) {
+			err_set(err, ERR_UNSUPPORTED,
+				"it is %s, which is not read here",
+				*image->format ? image->format : format);
+			driver = NULL;
+		}
+	}
+	free(image);
+	return driver;
+}
+
+static struct disk *open_disk(struct references *references, const char *name,
+			      const char *format, struct source **source,
+			      struct err *err)
+{
+	struct worker_referrer *self = (struct worker_referrer *)references;
+	struct disk *disk = NULL;
+
+	*source = open_source(references, name, err);
+	if (!*source)
+		return NULL;
+	struct worker_referrer *named =
+		&self->all->referrer[self->all->count - 1];
+	const struct driver *driver = find_driver(named, format, *source,
+						  err);
+	struct open_options options = { .references = &named->base,
+					.log = self->all->log };
+	if (driver)
+		disk = driver->open(*source, &options, err);
+	if (!disk) {
+		err_in(err, "%s", name);
+		*source = source_close(*source);
+	}
+	return disk;
+}
+
+void worker_references_init(struct worker_references *all, int channel,
+			    struct log *log)
+{
+	all->channel = channel;
+	all->log = log;
+	all->count = PROTOCOL_FIRST_REFERENCE;
+	for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
+		all->referrer[i].base.open_disk = open_disk;
+		all->referrer[i].base.open_source = open_source;
+		all->referrer[i].all = all;
+		all->referrer[i].number = i;
+	}
+}
+
+struct references *worker_references_of(struct worker_references *all,
+					unsigned which)
+{
+	return &all->referrer[which].base;
+}
+
+void worker_references_clear(struct worker_references *all)
+{
+	all->count = PROTOCOL_FIRST_REFERENCE;
+}
