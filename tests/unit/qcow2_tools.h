@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "formats/codecs/codec.h"
 #include "formats/images/qcow2/qcow2.h"
 #include "base/mem.h"
 #include "io/files.h"
@@ -39,6 +40,15 @@ static inline bool tools_begin(void)
 		return false;
 	}
 	return mkdtemp(name) && !chdir(name);
+}
+
+/* False, with a reason, when zstd clusters cannot be read by this build. */
+static inline bool tools_have_zstd(void)
+{
+	if (block_codec_library(BLOCK_ZSTD))
+		return true;
+	printf("skipped: zstd clusters: built without zstd\n");
+	return false;
 }
 
 /* Remove the directory and the files in it. */
