@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "transforms/tagging.h"
 #include "transforms/tags.h"
 
 char *answer_size(uint64_t size, char *buf, size_t len)
@@ -50,33 +51,13 @@ struct json *answer_words(const char *text)
 	}
 }
 
-static void stack_layers(const struct image *image, struct state *out)
+void answer_tags(const struct image *image, char *buf, size_t len)
 {
-	uint32_t count = image->layers < LIMIT_COMPRESSIONS ?
-		image->layers : LIMIT_COMPRESSIONS;
+	struct state state = { 0 };
 
-	for (uint32_t i = count; i-- > 0;)
-		state_push(out, TAG_COMPRESSION, image->layer[i].codec);
-}
-
-void answer_tags(const struct image *image, struct state *out)
-{
-	char size[32];
-
-	memset(out, 0, sizeof *out);
-	stack_layers(image, out);
-	state_set(out, TAG_TEMPLATE, "yes");
-	if (image->report.class == PROBE_ARCHIVE)
-		state_set(out, TAG_ARCHIVE, image->report.name);
-	else
-		state_set(out, TAG_FORMAT, image->format);
-	snprintf(size, sizeof size, "%" PRIu64, image->size);
-	state_set(out, TAG_SIZE, image->size_known ? size : "unknown");
-	state_set(out, TAG_INNER, image->inner);
-	state_set(out, TAG_SNAPSHOTS, image->snapshots ? "kept" : "");
-	state_set(out, TAG_BACKING, image->backing ? "yes" : "");
-	state_set(out, TAG_ENCRYPTION, image->encrypted ? "yes" : "");
-	state_set(out, TAG_GPT, image->gpt);
+	tagging_state(image, &state);
+	state_set(&state, TAG_TEMPLATE, "yes");
+	state_text(&state, &tags_vocabulary, false, buf, len);
 }
 
 void answer_facts(const struct facts *facts)

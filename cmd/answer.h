@@ -6,7 +6,6 @@
 #include "base/facts.h"
 #include "cmd/conductor.h"
 #include "cmd/json.h"
-#include "planner/state.h"
 
 /* "N (6G)" where the short form says something new, else "N". Returns buf. */
 char *answer_size(uint64_t size, char *buf, size_t len);
@@ -18,8 +17,9 @@ void answer_text(const char *text);
 /* "+xz +size=6G" as a list of words. */
 struct json *answer_words(const char *text);
 
-/* A probe's answer as the tags people see, of an input not to be changed. */
-void answer_tags(const struct image *image, struct state *out);
+/* A probe's answer as the tags people see, of an input not to be changed: as
+ * in a plan's start. */
+void answer_tags(const struct image *image, char *buf, size_t len);
 
 /* The image's own facts, one a line, or as an object in which a name that
  * comes more than once is a list. */

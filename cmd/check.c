@@ -75,12 +75,6 @@ static int inspect(const struct settings *settings,
 		json_close(findings.list);
 		return -1;
 	}
-	if (!done->has_check) {
-		json_close(findings.list);
-		return err_set(err, ERR_UNSUPPORTED,
-			       "%s: %s: has nothing that could be checked",
-			       settings->argument[0], image->format);
-	}
 	if (settings->json)
 		print_json(settings, image, findings.list, done);
 	else if (!settings->quiet)
@@ -92,9 +86,15 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 		  struct protocol_done *done, struct err *err)
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
+	const struct driver *driver;
 
 	if (conductor_probe(conductor, image, err))
 		return -1;
+	driver = driver_by_name(image->format);
+	if (!driver || !driver->check)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: %s: has nothing that could be checked",
+			       settings->argument[0], image->format);
 	return inspect(settings, conductor, image, done, err);
 }
 

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/commands.h"
-#include "transforms/tags.h"
 
 #define TAGS_LEN 1024
 
@@ -158,7 +157,6 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	struct conductor_answers answers = { .facts = take_facts,
 					     .opaque = facts };
 	struct protocol_done done = { 0 };
-	struct state state;
 	char tags[TAGS_LEN];
 
 	if (conductor_probe(conductor, image, err))
@@ -170,8 +168,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	if (image->native && conductor_inspect(conductor, PROTOCOL_INFO,
 					       &answers, &done, err))
 		return -1;
-	answer_tags(image, &state);
-	state_text(&state, &tags_vocabulary, false, tags, sizeof tags);
+	answer_tags(image, tags, sizeof tags);
 	(settings->json ? print_json : print_text)(settings->argument[0], tags,
 						   image, facts);
 	return 0;
