@@ -57,8 +57,7 @@ int disk_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 		struct extent *out, struct err *err)
 {
 	if (offset >= disk->size || !limit)
-		return err_set(err, ERR_BUG,
-			       "extent at %llu of a disk of %llu",
+		return err_set(err, ERR_BUG, "extent at %llu of a disk of %llu",
 			       (unsigned long long)offset,
 			       (unsigned long long)disk->size);
 	limit = min_u64(limit, disk->size - offset);

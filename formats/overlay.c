@@ -18,9 +18,8 @@ struct overlay_disk {
 
 /* How far [offset, ...) is all of one origin: up to a patch's edge, or the
  * end of the disk below. `patch` is the one `offset` lies in, or NULL. */
-static uint64_t same_origin(const struct overlay_disk *overlay,
-			    uint64_t offset, uint64_t limit,
-			    const struct patch **patch)
+static uint64_t same_origin(const struct overlay_disk *overlay, uint64_t offset,
+			    uint64_t limit, const struct patch **patch)
 {
 	const struct patch *next = patches_next(&overlay->patches, offset);
 	uint64_t below = overlay->below->size;

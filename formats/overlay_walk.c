@@ -266,8 +266,7 @@ int overlay_walk_peek(struct walk *walk, const unsigned char **bytes,
 
 bool overlay_walk_below_size(const struct walk *walk, uint64_t *size)
 {
-	const struct overlay_walk *overlay =
-		(const struct overlay_walk *)walk;
+	const struct overlay_walk *overlay = (const struct overlay_walk *)walk;
 
 	*size = overlay->below_size;
 	return overlay->below_ended;

@@ -32,9 +32,9 @@ static size_t cut_patch(const struct patch *old, uint64_t offset, uint64_t end,
 	if (old_end > end) {
 		uint64_t from = max_u64(old->offset, end);
 
-		out[count++] = make_patch(from,
-					  old->bytes + (from - old->offset),
-					  (size_t)(old_end - from));
+		out[count++] =
+			make_patch(from, old->bytes + (from - old->offset),
+				   (size_t)(old_end - from));
 	}
 	return count;
 }
@@ -55,14 +55,13 @@ int patches_put(struct patches *patches, uint64_t size, uint64_t offset,
 			       len, (unsigned long long)offset,
 			       (unsigned long long)size);
 	if (len > OVERLAY_MAX - min_u64(patches->total, OVERLAY_MAX))
-		return err_set(err, ERR_LIMIT,
-			       "edits of more than %zu bytes", OVERLAY_MAX);
+		return err_set(err, ERR_LIMIT, "edits of more than %zu bytes",
+			       OVERLAY_MAX);
 	if (!len)
 		return 0;
 	/* Each old one leaves at most one piece more than it was, and only
 	 * one of them can leave two: one is inside at most. */
-	struct patch *list =
-		mem_resize(NULL, patches->count + 2, sizeof *list);
+	struct patch *list = mem_resize(NULL, patches->count + 2, sizeof *list);
 	size_t count = 0;
 
 	patches->total = 0;
@@ -81,8 +80,7 @@ int patches_put(struct patches *patches, uint64_t size, uint64_t offset,
 	return 0;
 }
 
-const struct patch *patches_next(const struct patches *patches,
-				 uint64_t offset)
+const struct patch *patches_next(const struct patches *patches, uint64_t offset)
 {
 	size_t low = 0, high = patches->count;
 

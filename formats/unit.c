@@ -21,8 +21,8 @@ static struct store *add_store(struct unit *unit)
 void unit_store(struct unit *unit, struct sink *sink, uint64_t offset,
 		const void *bytes, size_t len)
 {
-	struct store *last = unit->store_count ?
-		&unit->stores[unit->store_count - 1] : NULL;
+	struct store *last =
+		unit->store_count ? &unit->stores[unit->store_count - 1] : NULL;
 
 	if (!len)
 		return;

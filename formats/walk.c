@@ -25,13 +25,11 @@ static int check_piece(struct walk *walk, size_t len,
 	bool plain = piece->encoding == ENCODING_PLAIN;
 	uint64_t end;
 
-	if (!piece->length || piece->stored > len ||
-	    (!data && piece->stored) ||
+	if (!piece->length || piece->stored > len || (!data && piece->stored) ||
 	    (data && plain && piece->stored != piece->length) ||
 	    (data && !plain && piece->length > walk->granule))
 		return err_set(err, ERR_BUG, "%s: malformed piece at %llu",
-			       walk->format,
-			       (unsigned long long)piece->offset);
+			       walk->format, (unsigned long long)piece->offset);
 	if (walk->ordered && piece->offset != walk->position)
 		return err_set(err, ERR_BUG, "%s: piece at %llu after %llu",
 			       walk->format, (unsigned long long)piece->offset,

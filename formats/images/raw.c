@@ -188,8 +188,8 @@ static int raw_place(struct writer *writer, struct unit *unit, struct err *err)
 		    raw->preallocation == PREALLOCATE_FULL)
 			unit_store(unit, writer->sink, unit->offset + at,
 				   unit->data + at, len);
-		else if (raw_zero(writer, unit->offset + at, len,
-				  EXTENT_ZERO, err))
+		else if (raw_zero(writer, unit->offset + at, len, EXTENT_ZERO,
+				  err))
 			return -1;
 	}
 	return 0;
@@ -250,11 +250,12 @@ static struct writer *raw_create(struct sink *sink,
 	return &raw->writer;
 }
 
-static uint64_t raw_measure(const struct create_options *options,
-			    uint64_t size, uint64_t data)
+static uint64_t raw_measure(const struct create_options *options, uint64_t size,
+			    uint64_t data)
 {
-	return parse_preallocation(options) == PREALLOCATE_OFF ?
-		min_u64(data, size) : size;
+	return parse_preallocation(options) == PREALLOCATE_OFF
+		       ? min_u64(data, size)
+		       : size;
 }
 
 static const char *const raw_suffixes[] = { ".raw", ".img", NULL };

@@ -195,11 +195,12 @@ int driver_check_options(const struct driver *driver,
 	}
 	if (*options->compress &&
 	    !in_list(driver->compressions, options->compress))
-		return err_set(err, ERR_USAGE,
-			       "%s has no compression %s inside%s",
-			       driver->name, options->compress,
-			       driver->compressions ? "" :
-			       "; compress the file as a whole (.xz, .zst)");
+		return err_set(
+			err, ERR_USAGE, "%s has no compression %s inside%s",
+			driver->name, options->compress,
+			driver->compressions
+				? ""
+				: "; compress the file as a whole (.xz, .zst)");
 	return driver->check_options ? driver->check_options(options, err) : 0;
 }
 

@@ -52,10 +52,9 @@ static inline unsigned char guest_byte(uint64_t kind, uint64_t at)
 	if (kind < 3)
 		return 0;
 	if (kind < 5)
-		return (unsigned char)(guest_hash(at / 8 + kind) >>
-				       at % 8 * 8);
-	return (unsigned char)"lines of text, again\n"
-		[(at + kind * (at >> 9)) % 21];
+		return (unsigned char)(guest_hash(at / 8 + kind) >> at % 8 * 8);
+	return (unsigned char)"lines of text, again\n"[(at + kind * (at >> 9)) %
+						       21];
 }
 
 static inline void guest_fill(const struct guest *guest, uint64_t offset,
@@ -101,9 +100,9 @@ static inline uint64_t guest_dead_end(const struct guest *guest, uint64_t at,
 
 struct making {
 	const struct guest *guest;
-	bool shuffle;	  /* store units of a batch backwards */
+	bool shuffle;	     /* store units of a batch backwards */
 	bool zeros_as_units; /* zero units come as units, not as ranges */
-	bool head_last;	  /* the first unit after all others */
+	bool head_last;	     /* the first unit after all others */
 };
 
 #define MAKING_BATCH 5
@@ -150,17 +149,16 @@ static inline int make_unit(const struct making *making, struct writer *writer,
 	if (make_scan(making->guest, writer, unit, offset) &&
 	    !making->zeros_as_units)
 		return writer_zero(writer, offset, unit->len,
-				   offset % 3 ? EXTENT_ZERO : EXTENT_HOLE,
-				   err);
+				   offset % 3 ? EXTENT_ZERO : EXTENT_HOLE, err);
 	if (writer_encode(writer, context, unit, err))
 		return -1;
 	return writer_place(writer, unit, err);
 }
 
 /* From `from` to `to`, in batches. */
-static inline int make_range(const struct making *making,
-			     struct writer *writer, void *context,
-			     uint64_t from, uint64_t to, struct err *err)
+static inline int make_range(const struct making *making, struct writer *writer,
+			     void *context, uint64_t from, uint64_t to,
+			     struct err *err)
 {
 	struct unit units[MAKING_BATCH];
 	unsigned used = 0;
@@ -195,12 +193,13 @@ static inline int make_range(const struct making *making,
 	return failed;
 }
 
-static inline int make_image(const struct making *making,
-			     struct writer *writer, struct err *err)
+static inline int make_image(const struct making *making, struct writer *writer,
+			     struct err *err)
 {
 	uint64_t size = making->guest->size;
-	uint64_t head = making->head_last && writer->head_last ?
-		min_u64(size, writer->unit_len) : 0;
+	uint64_t head = making->head_last && writer->head_last
+				? min_u64(size, writer->unit_len)
+				: 0;
 	void *context = writer_context_open(writer, err);
 	int failed = context ? 0 : -1;
 

@@ -63,8 +63,9 @@ static void test_disk(void)
 	CHECK_EQ(disk_extent(&odd.disk, 1000, 1, &extent, &err), -1);
 	/* Nothing is no answer; more than asked is cut; zeros have no place. */
 	CHECK_EQ(disk_extent(&odd.disk, 0, 10, &extent, &err), -1);
-	odd.answer = (struct extent){ .length = 5000, .kind = EXTENT_DATA,
-				      .place = 7, .stored = 5000 };
+	odd.answer = (struct extent){
+		.length = 5000, .kind = EXTENT_DATA, .place = 7, .stored = 5000
+	};
 	CHECK_EQ(disk_extent(&odd.disk, 100, UINT64_MAX, &extent, &err), 0);
 	CHECK_EQ(extent.offset, 100);
 	CHECK_EQ(extent.length, 900);
@@ -150,8 +151,8 @@ static void test_walk(void)
 	CHECK_EQ(walk_next(&list.walk, buf, UNIT_LEN_MAX, &piece, &err), 0);
 	for (size_t i = 0; i < 5; i++) {
 		list_open(&list, bad[i], 1);
-		CHECK_EQ(walk_next(&list.walk, buf, UNIT_LEN_MAX, &piece,
-				   &err), -1);
+		CHECK_EQ(walk_next(&list.walk, buf, UNIT_LEN_MAX, &piece, &err),
+			 -1);
 		CHECK_EQ(err.kind, ERR_BUG);
 	}
 	/* Shorter than announced; longer than announced. */
@@ -170,8 +171,7 @@ static void test_walk(void)
 
 /* ---- a writer that does nothing ---- */
 
-static int mute_place(struct writer *writer, struct unit *unit,
-		      struct err *err)
+static int mute_place(struct writer *writer, struct unit *unit, struct err *err)
 {
 	(void)writer, (void)unit, (void)err;
 	return 0;
@@ -335,7 +335,8 @@ static void test_overlay_disk(void)
 		memset(edit, edits[i].with, sizeof edit);
 		memcpy(want + edits[i].offset, edit, edits[i].len);
 		CHECK_EQ(overlay_disk_put(disk, edits[i].offset, edit,
-					  edits[i].len, &err), 0);
+					  edits[i].len, &err),
+			 0);
 	}
 	CHECK_EQ(overlay_disk_put(disk, 12287, "xx", 2, &err), -1);
 	CHECK_EQ(disk_read(disk, got, sizeof got, 0, &err), 0);
@@ -367,8 +368,8 @@ static void test_overlay_disk(void)
 }
 
 /* All that a walk yields, as bytes; its result. `room` for one piece. */
-static int drain(struct walk *walk, size_t room, unsigned char *out,
-		 size_t len, struct err *err)
+static int drain(struct walk *walk, size_t room, unsigned char *out, size_t len,
+		 struct err *err)
 {
 	unsigned char *buf AUTO_FREE = mem_zalloc(room);
 	struct walk_piece piece;
@@ -392,8 +393,9 @@ static const struct walk_piece below_pieces[] = {
 static void below_bytes(unsigned char *out, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		out[i] = i < 100 || (i >= 1100 && i < 2000) ?
-			(unsigned char)(i * 7 + 1) : 0;
+		out[i] = i < 100 || (i >= 1100 && i < 2000)
+				 ? (unsigned char)(i * 7 + 1)
+				 : 0;
 }
 
 static void check_overlay_walk(uint64_t size, size_t peek)
@@ -434,8 +436,8 @@ static void check_overlay_walk(uint64_t size, size_t peek)
 
 static void test_overlay_walk(void)
 {
-	static const uint64_t sizes[] = { 2000, 2500, 4096, 1999, 600, 100,
-					  50,	0 };
+	static const uint64_t sizes[] = { 2000, 2500, 4096, 1999,
+					  600,	100,  50,   0 };
 	unsigned char got[4096];
 	struct list_walk list;
 	struct err err = { 0 };

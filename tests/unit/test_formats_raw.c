@@ -71,13 +71,13 @@ static void test_walk(void)
 		CHECK_EQ(walk->size, sizes[i]);
 		CHECK_EQ(chunks.finishes, 1);
 	}
-	struct fake_chunks broken = { .bytes = want, .len = 70001,
-				      .most = 1000, .fail_at = 9 };
+	struct fake_chunks broken = {
+		.bytes = want, .len = 70001, .most = 1000, .fail_at = 9
+	};
 	struct source *stream AUTO_SOURCE = fake_chunks_open(&broken);
 	struct walk_piece piece;
 	struct err err = { 0 };
-	struct walk *walk AUTO_WALK =
-		driver_raw.walk(stream, NULL, -1, &err);
+	struct walk *walk AUTO_WALK = driver_raw.walk(stream, NULL, -1, &err);
 
 	CHECK_EQ(walk_next(walk, buf, UNIT_LEN_MAX, &piece, &err), -1);
 	CHECK_EQ(err.kind, ERR_IO);
@@ -100,8 +100,7 @@ static void check_write(const struct making *making, const char *text,
 	options.size = guest->size;
 	CHECK_EQ(driver_check_options(&driver_raw, &options, &err), 0);
 
-	struct writer *writer =
-		driver_raw.create(&sink->sink, &options, &err);
+	struct writer *writer = driver_raw.create(&sink->sink, &options, &err);
 
 	CHECK(writer);
 	CHECK_EQ(writer->any_order, !append);
@@ -126,7 +125,8 @@ static void test_write(void)
 	static const uint64_t sizes[] = { 0, 512, 1000, 4096, 3 * MIB + 1000 };
 
 	for (size_t i = 0; i < 5; i++) {
-		struct guest guest = { .size = sizes[i], .group = 4096,
+		struct guest guest = { .size = sizes[i],
+				       .group = 4096,
 				       .seed = 3 };
 		struct making making = { .guest = &guest };
 
@@ -155,8 +155,7 @@ static void check_zeros(const char *text, bool fresh, enum sink_zero how)
 	options.size_known = true;
 	options.size = MIB;
 
-	struct writer *writer =
-		driver_raw.create(&sink->sink, &options, &err);
+	struct writer *writer = driver_raw.create(&sink->sink, &options, &err);
 
 	CHECK_EQ(writer_finish(writer, MIB, &err), 0);
 	writer_close(writer);

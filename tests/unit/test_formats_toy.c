@@ -15,8 +15,7 @@
 
 /* ---- null ---- */
 
-static int null_place(struct writer *writer, struct unit *unit,
-		      struct err *err)
+static int null_place(struct writer *writer, struct unit *unit, struct err *err)
 {
 	(void)writer, (void)unit, (void)err;
 	return 0;
@@ -227,8 +226,7 @@ static struct disk *toy_open(struct source *source,
 	len = div_up(div_up(disk->size, TOY_BLOCK), 8);
 	toy->bits = mem_capped(len, 1, LIMIT_TABLE_LEN, "bitmap", err);
 	if (!toy->bits || source_read_all(source, toy->bits, len,
-					  bytes_be64(head + 16), "bitmap",
-					  err))
+					  bytes_be64(head + 16), "bitmap", err))
 		return disk_close(disk);
 	return disk;
 }
@@ -318,8 +316,7 @@ static const struct driver *toy_by_name(const char *name)
 
 /* ---- the tests ---- */
 
-static struct writer *create(const char *name, struct sink *sink,
-			     uint64_t size)
+static struct writer *create(const char *name, struct sink *sink, uint64_t size)
 {
 	struct create_options options = { .size_known = true, .size = size };
 	struct err err = { 0 };
@@ -357,11 +354,11 @@ static void test_recording(void)
 		create("recording", sink, guest.size);
 	const struct recording *recording = (struct recording *)writer;
 	struct err err = { 0 };
-	static const char *const want[] = {
-		"hole 0 1048576", "place 1048576 1048576",
-		"hole 2097152 4292870144", "place 4294967296 512",
-		"finish 4294967808"
-	};
+	static const char *const want[] = { "hole 0 1048576",
+					    "place 1048576 1048576",
+					    "hole 2097152 4292870144",
+					    "place 4294967296 512",
+					    "finish 4294967808" };
 
 	CHECK_EQ(make_image(&making, writer, &err), 0);
 	CHECK_EQ(recording->count, 5);

@@ -33,8 +33,7 @@ __attribute__((format(printf, 1, 2))) static int run(const char *format, ...)
 	return system(command);
 }
 
-static void write_file(const char *name, const unsigned char *bytes,
-		       size_t len)
+static void write_file(const char *name, const unsigned char *bytes, size_t len)
 {
 	char *path AUTO_FREE = path_of(name);
 	FILE *file = fopen(path, "wb");
@@ -126,10 +125,11 @@ static void check_tool(const struct image *image, const char *what)
 	if (!have_tool)
 		return;
 
-	int check = run("cd %s && qemu-img check -q image.qcow2 >log 2>&1",
-			folder);
+	int check =
+		run("cd %s && qemu-img check -q image.qcow2 >log 2>&1", folder);
 	int compare = run("cd %s && qemu-img compare -q -f qcow2 -F raw "
-			  "image.qcow2 guest.raw >>log 2>&1", folder);
+			  "image.qcow2 guest.raw >>log 2>&1",
+			  folder);
 
 	CHECK_EQ(check, 0);
 	CHECK_EQ(compare, 0);
@@ -250,15 +250,12 @@ static void test_forms(void)
 
 static void test_sizes(void)
 {
-	static const uint64_t sizes[] = {
-		0,	 512,	      1024,
-		4096,	 65536 - 512, 65536 + 512,
-		1000,	 MIB,	      32 * KIB,
-		MIB + 1, 3 * MIB - 512
-	};
+	static const uint64_t sizes[] = { 0,	   512,		 1024,
+					  4096,	   65536 - 512,	 65536 + 512,
+					  1000,	   MIB,		 32 * KIB,
+					  MIB + 1, 3 * MIB - 512 };
 	static const char *const some[] = { "", "cluster_size=512",
-					    "extended_l2=on",
-					    "cluster_size=2M",
+					    "extended_l2=on", "cluster_size=2M",
 					    "preallocation=metadata" };
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -299,6 +296,20 @@ static void test_large(void)
 		}
 		image_close(&image);
 	}
+	/* An L1 that spans many refcount blocks; at either place. */
+	static const char small[] = "cluster_size=512,refcount_bits=64";
+
+	guest.size = 16 * GIB + 512;
+	guest.live[1].offset = 8 * GIB;
+	guest.live[2].offset = 16 * GIB - MIB;
+	write_raw(&guest, "guest.raw");
+	for (int known = 0; known < 2; known++) {
+		struct image image;
+
+		if (image_make(&image, &making, small, "zlib", known))
+			check_tool(&image, small);
+		image_close(&image);
+	}
 	char *path AUTO_FREE = path_of("guest.raw");
 
 	unlink(path);
@@ -309,7 +320,8 @@ static void test_large(void)
 static void test_backing(void)
 {
 	struct guest guest = { .size = 5 * MIB + 512, .group = 16 * KIB };
-	struct guest full = { .size = 5 * MIB + 512, .group = 4 * KIB,
+	struct guest full = { .size = 5 * MIB + 512,
+			      .group = 4 * KIB,
 			      .seed = 9 };
 	static const char *const some[] = {
 		"backing_file=below.raw,backing_fmt=raw",

@@ -84,6 +84,10 @@ static void test_append(void)
 
 	check_append(&large, "", 64 * KIB);
 	check_append(&large, "cluster_size=16K", 16 * KIB);
+	large.size = 4 * GIB + 512;
+	large.live[1].offset = 2 * GIB;
+	large.live[2].offset = 4 * GIB;
+	check_append(&large, "cluster_size=512,refcount_bits=64", 512);
 }
 
 /* Create must refuse, and say why. */
@@ -260,10 +264,11 @@ static void test_reserve(void)
 		for (size_t k = 0; k < 3; k++) {
 			CHECK_EQ(writer_reserve(writer, cuts[k],
 						cuts[k + 1] - cuts[k], &place,
-						&err), 0);
+						&err),
+				 0);
 			CHECK_EQ(sink_write(sink, want + cuts[k],
-					    cuts[k + 1] - cuts[k], place,
-					    &err), 0);
+					    cuts[k + 1] - cuts[k], place, &err),
+				 0);
 		}
 		CHECK_EQ(writer_finish(writer, guest.size, &err), 0);
 		writer_close(writer);

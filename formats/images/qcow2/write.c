@@ -15,8 +15,8 @@
 
 #define ALL_SUBCLUSTERS 0xffffffffULL
 
-static int qcow2_encode(struct writer *writer, void *context,
-			struct unit *unit, struct err *err)
+static int qcow2_encode(struct writer *writer, void *context, struct unit *unit,
+			struct err *err)
 {
 	size_t cluster = writer->granule, at = 0;
 
@@ -45,8 +45,9 @@ static uint64_t data_bitmap(const struct qcow2_config *config,
 	uint64_t bitmap = 0;
 
 	for (unsigned s = 0; s < QCOW2_SUBCLUSTERS; s++)
-		bitmap |= 1ULL << (zero_is(bytes + s * sub, sub) ?
-					   s + QCOW2_SUBCLUSTERS : s);
+		bitmap |= 1ULL << (zero_is(bytes + s * sub, sub)
+					   ? s + QCOW2_SUBCLUSTERS
+					   : s);
 	return bitmap;
 }
 
@@ -81,12 +82,11 @@ static int place_plain(struct qcow2_writer *w, struct unit *unit, size_t at,
 	return 0;
 }
 
-static int place_coded(struct qcow2_writer *w, struct unit *unit,
-		       size_t index, struct err *err)
+static int place_coded(struct qcow2_writer *w, struct unit *unit, size_t index,
+		       struct err *err)
 {
 	const struct granule *granule = &unit->granules[index];
-	uint64_t guest =
-		(unit->offset >> w->config.cluster_bits) + index;
+	uint64_t guest = (unit->offset >> w->config.cluster_bits) + index;
 	uint64_t offset, entry;
 	struct qcow2_l2 *l2;
 
@@ -133,8 +133,8 @@ static int zero_stored(struct qcow2_writer *w, uint64_t guest, uint64_t count,
 		if (w->data_sink)
 			continue; /* made zero as a whole */
 		if (run_len && place != run + run_len) {
-			if (sink_zero(w->writer.sink, run, run_len,
-				      zero_how(w), err))
+			if (sink_zero(w->writer.sink, run, run_len, zero_how(w),
+				      err))
 				return -1;
 			run_len = 0;
 		}
@@ -143,7 +143,8 @@ static int zero_stored(struct qcow2_writer *w, uint64_t guest, uint64_t count,
 		run_len += config->cluster_size;
 	}
 	return run_len ? sink_zero(w->writer.sink, run, run_len, zero_how(w),
-				   err) : 0;
+				   err)
+		       : 0;
 }
 
 /* Zeros that hide what is below. */
@@ -174,8 +175,8 @@ static int qcow2_zero(struct writer *writer, uint64_t offset, uint64_t length,
 	(void)kind; /* what was never stored must not show what is below */
 	if (w->plan)
 		return qcow2_plan_check_zero(w, offset, length, err);
-	if (w->data_sink && sink_zero(w->data_sink, offset, length,
-				      zero_how(w), err))
+	if (w->data_sink &&
+	    sink_zero(w->data_sink, offset, length, zero_how(w), err))
 		return -1;
 	if (config->preallocation != QCOW2_PREALLOCATE_OFF ||
 	    (config->backing && config->version == 2))
@@ -230,12 +231,12 @@ static int qcow2_reserve(struct writer *writer, uint64_t offset,
 		if (qcow2_l2_use(w, NULL, guest + i, &l2, err))
 			return -1;
 		qcow2_l2_put(config, l2->bytes, guest + i,
-			     (*place + i * config->cluster_size) |
-				     QCOW2_COPIED, ALL_SUBCLUSTERS);
+			     (*place + i * config->cluster_size) | QCOW2_COPIED,
+			     ALL_SUBCLUSTERS);
 	}
 	/* Beyond the disk's end in its last cluster. */
-	return sink_zero(writer->sink, *place + length, rest,
-			 SINK_ZERO_SPARSE, err);
+	return sink_zero(writer->sink, *place + length, rest, SINK_ZERO_SPARSE,
+			 err);
 }
 
 static int qcow2_finish(struct writer *writer, uint64_t size, struct err *err)
@@ -244,14 +245,12 @@ static int qcow2_finish(struct writer *writer, uint64_t size, struct err *err)
 	uint64_t seen = round_up(writer->position, writer->granule);
 
 	if (size % 512)
-		return err_set(err, ERR_BUG,
-			       "size %llu is not whole sectors",
+		return err_set(err, ERR_BUG, "size %llu is not whole sectors",
 			       (unsigned long long)size);
 	if (w->size_known && size != w->size)
-		return err_set(err, ERR_BUG,
-			       "size was announced as %llu and is %llu",
-			       (unsigned long long)w->size,
-			       (unsigned long long)size);
+		return err_set(
+			err, ERR_BUG, "size was announced as %llu and is %llu",
+			(unsigned long long)w->size, (unsigned long long)size);
 	w->size = size;
 	if (w->plan)
 		return qcow2_plan_end(w, err);
@@ -318,8 +317,7 @@ static const struct writer_ops compress_ops = {
 /* The options are the caller's, and gone when the header is written. */
 static void keep_names(struct qcow2_writer *w)
 {
-	const char **names[] = { &w->config.backing,
-				 &w->config.backing_format,
+	const char **names[] = { &w->config.backing, &w->config.backing_format,
 				 &w->config.data_file };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -57,8 +57,8 @@ static void put_version3(const struct qcow2_config *config, unsigned char *out)
 	}
 	bytes_put_be64(out + QCOW2_INCOMPATIBLE, incompatible);
 	bytes_put_be64(out + QCOW2_COMPATIBLE,
-		       config->lazy_refcounts ? QCOW2_COMPAT_LAZY_REFCOUNTS :
-						0);
+		       config->lazy_refcounts ? QCOW2_COMPAT_LAZY_REFCOUNTS
+					      : 0);
 	bytes_put_be64(out + QCOW2_AUTOCLEAR,
 		       config->data_raw ? QCOW2_AUTOCLEAR_DATA_RAW : 0);
 	bytes_put_be32(out + QCOW2_REFCOUNT_ORDER, config->refcount_order);

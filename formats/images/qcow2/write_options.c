@@ -37,19 +37,21 @@ static int parse_numbers(const struct create_options *options,
 {
 	uint64_t cluster, bits;
 
-	if (create_option_size(options, qcow2_options, "cluster_size",
-			       &cluster, err) ||
+	if (create_option_size(options, qcow2_options, "cluster_size", &cluster,
+			       err) ||
 	    create_option_size(options, qcow2_options, "refcount_bits", &bits,
 			       err))
 		return -1;
 	if (!is_power_of_two(cluster))
 		return err_set(err, ERR_USAGE,
 			       "option cluster_size=%llu is not a power of "
-			       "two (512..2M)", (unsigned long long)cluster);
+			       "two (512..2M)",
+			       (unsigned long long)cluster);
 	if (!is_power_of_two(bits))
 		return err_set(err, ERR_USAGE,
 			       "option refcount_bits=%llu is not a power of "
-			       "two (1..64)", (unsigned long long)bits);
+			       "two (1..64)",
+			       (unsigned long long)bits);
 	out->cluster_size = (uint32_t)cluster;
 	out->cluster_bits = (unsigned)__builtin_ctzll(cluster);
 	out->refcount_order = (unsigned)__builtin_ctzll(bits);
@@ -101,16 +103,15 @@ static int check_files(const struct qcow2_config *config, struct err *err)
 	if (config->backing_format && !config->backing)
 		return err_set(err, ERR_USAGE,
 			       "option backing_fmt needs backing_file");
-	if (config->backing &&
-	    config->preallocation != QCOW2_PREALLOCATE_OFF)
+	if (config->backing && config->preallocation != QCOW2_PREALLOCATE_OFF)
 		return err_set(err, ERR_USAGE,
 			       "backing_file and preallocation exclude each "
 			       "other");
 	if (config->backing && strlen(config->backing) > QCOW2_BACKING_LEN_MAX)
 		return err_set(err, ERR_USAGE,
 			       "backing_file has %zu bytes, at most %d are "
-			       "allowed", strlen(config->backing),
-			       QCOW2_BACKING_LEN_MAX);
+			       "allowed",
+			       strlen(config->backing), QCOW2_BACKING_LEN_MAX);
 	if (config->data_raw && !config->data_file)
 		return err_set(err, ERR_USAGE,
 			       "option data_file_raw needs data_file");
@@ -127,8 +128,7 @@ static int check_files(const struct qcow2_config *config, struct err *err)
 }
 
 static int check_compression(const struct create_options *options,
-			     const struct qcow2_config *config,
-			     struct err *err)
+			     const struct qcow2_config *config, struct err *err)
 {
 	if (given(options, "window") &&
 	    (!config->compress || config->codec != BLOCK_DEFLATE))
@@ -154,7 +154,8 @@ int qcow2_config_l1(const struct qcow2_config *config, uint64_t size,
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%llu bytes are more than clusters of %lu "
 			       "bytes can map (%llu); use a larger "
-			       "cluster_size", (unsigned long long)size,
+			       "cluster_size",
+			       (unsigned long long)size,
 			       (unsigned long)config->cluster_size,
 			       (unsigned long long)(LIMIT_TABLE_LEN / 8 *
 						    config->l2_span));
@@ -169,22 +170,22 @@ int qcow2_config_parse(const struct create_options *options,
 
 	memset(out, 0, sizeof *out);
 	if (parse_numbers(options, out, err) ||
-	    create_option_bool(options, rows, "extended_l2",
-			       &out->extended_l2, err) ||
+	    create_option_bool(options, rows, "extended_l2", &out->extended_l2,
+			       err) ||
 	    create_option_bool(options, rows, "lazy_refcounts",
 			       &out->lazy_refcounts, err) ||
 	    create_option_bool(options, rows, "data_file_raw", &out->data_raw,
 			       err))
 		return -1;
-	out->version = strcmp(create_option(options, rows, "compat"), "0.10") ?
-		3 : 2;
+	out->version =
+		strcmp(create_option(options, rows, "compat"), "0.10") ? 3 : 2;
 	out->preallocation = parse_preallocation(options);
 	out->backing = create_option(options, rows, "backing_file");
 	out->backing_format = create_option(options, rows, "backing_fmt");
 	out->data_file = create_option(options, rows, "data_file");
 	out->compress = *options->compress;
-	out->codec = strcmp(options->compress, "zstd") ? BLOCK_DEFLATE :
-							 BLOCK_ZSTD;
+	out->codec =
+		strcmp(options->compress, "zstd") ? BLOCK_DEFLATE : BLOCK_ZSTD;
 	out->block.level = options->compress_level;
 	out->block.window_log =
 		strcmp(create_option(options, rows, "window"), "4k") ? 15 : 12;
@@ -221,8 +222,8 @@ uint32_t qcow2_survey_granule(const struct create_options *options)
 
 	if (qcow2_config_parse(options, &config, &err))
 		return 4096; /* it will not come to a survey */
-	return config.extended_l2 ? config.cluster_size / QCOW2_SUBCLUSTERS :
-				    config.cluster_size;
+	return config.extended_l2 ? config.cluster_size / QCOW2_SUBCLUSTERS
+				  : config.cluster_size;
 }
 
 uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
@@ -236,8 +237,9 @@ uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
 	if (qcow2_config_parse(options, &config, &err) ||
 	    qcow2_config_l1(&config, size, &entries, &err))
 		return size;
-	data = config.preallocation == QCOW2_PREALLOCATE_OFF ?
-		min_u64(data, size) : size;
+	data = config.preallocation == QCOW2_PREALLOCATE_OFF
+		       ? min_u64(data, size)
+		       : size;
 	clusters = div_up(data, config.cluster_size);
 	tables = min_u64(div_up(size, config.l2_span), clusters);
 	if (config.backing)
@@ -248,6 +250,5 @@ uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
 	qcow2_room_take(&room, div_up(entries * 8, config.cluster_size));
 	qcow2_room_take(&room, tables + clusters);
 	qcow2_room_end(&room, &config, &place, &clusters);
-	return room.next * config.cluster_size +
-	       (config.data_file ? data : 0);
+	return room.next * config.cluster_size + (config.data_file ? data : 0);
 }

@@ -16,8 +16,9 @@ void qcow2_pack_close(struct qcow2_writer *w)
 
 static uint64_t most_references(const struct qcow2_config *config)
 {
-	return config->refcount_order == 6 ?
-		UINT64_MAX : ((uint64_t)1 << (1u << config->refcount_order)) - 1;
+	return config->refcount_order == 6
+		       ? UINT64_MAX
+		       : ((uint64_t)1 << (1u << config->refcount_order)) - 1;
 }
 
 /* A host cluster to fill, with `used` bytes of it taken. */
@@ -44,10 +45,9 @@ static int find_place(struct qcow2_writer *w, struct unit *unit, uint32_t len,
 	struct qcow2_pack *pack = &w->pack;
 	uint32_t left = w->config.cluster_size - pack->used;
 
-	if (pack->open && left &&
-	    pack->count < most_references(&w->config)) {
-		*offset = (pack->cluster << w->config.cluster_bits) +
-			  pack->used;
+	if (pack->open && left && pack->count < most_references(&w->config)) {
+		*offset =
+			(pack->cluster << w->config.cluster_bits) + pack->used;
 		if (len <= left) {
 			pack->used += len;
 			pack->count++;
@@ -76,7 +76,8 @@ int qcow2_pack_take(struct qcow2_writer *w, struct unit *unit, uint32_t len,
 	if (*offset >> shift)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "compressed data past %llu bytes; use a smaller "
-			       "cluster_size", 1ULL << shift);
+			       "cluster_size",
+			       1ULL << shift);
 	sectors = ((*offset + len - 1) >> 9) - (*offset >> 9);
 	*entry = QCOW2_COMPRESSED | sectors << shift | *offset;
 	return 0;

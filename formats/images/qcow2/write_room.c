@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "formats/images/qcow2/write.h"
 
-void qcow2_room_init(struct qcow2_room *room,
-		     const struct qcow2_config *config, bool record)
+void qcow2_room_init(struct qcow2_room *room, const struct qcow2_config *config,
+		     bool record)
 {
 	memset(room, 0, sizeof *room);
 	room->next = 1; /* the header */
@@ -64,9 +64,8 @@ static void cover_all(struct qcow2_room *room)
 		cover(room, (room->next - 1) >> room->count_bits);
 }
 
-void qcow2_room_end(struct qcow2_room *room,
-		    const struct qcow2_config *config, uint64_t *place,
-		    uint64_t *clusters)
+void qcow2_room_end(struct qcow2_room *room, const struct qcow2_config *config,
+		    uint64_t *place, uint64_t *clusters)
 {
 	uint64_t blocks = (room->next >> room->count_bits) + 1;
 	uint64_t count = div_up(blocks * 8, config->cluster_size);

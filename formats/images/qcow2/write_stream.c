@@ -3,9 +3,8 @@
  * Owns what an append-only sink needs: header and tables stand in front of
  * the data they speak of, so everything is placed once beforehand, as the
  * survey says, and each table is made when its place is reached. The bytes
- * are those that a seekable sink gets (with extended L2 entries, when the survey
- * is by subclusters). What then arrives must be what was
- * surveyed.
+ * are those that a seekable sink gets (with extended L2 entries, when the
+ * survey is by subclusters). What then arrives must be what was surveyed.
  *
  * Only images without backing file, data file, preallocation and compression:
  * their tables would all have to be kept until data follows, or cannot be
@@ -98,7 +97,8 @@ static int check_survey(const struct qcow2_writer *w,
 	     config->cluster_size / QCOW2_SUBCLUSTERS % survey->granule))
 		return err_set(err, ERR_BUG,
 			       "survey of %llu bytes by %lu for clusters of "
-			       "%lu", (unsigned long long)survey->size,
+			       "%lu",
+			       (unsigned long long)survey->size,
 			       (unsigned long)survey->granule,
 			       (unsigned long)config->cluster_size);
 	return 0;
@@ -185,8 +185,8 @@ static int emit_block(struct qcow2_writer *w, struct unit *unit,
 
 	qcow2_block_fill(&w->config, index, plan->room.next, bytes);
 	return emit(w, unit,
-		    plan->room.block_at[index] << w->config.cluster_bits,
-		    bytes, w->config.cluster_size, err);
+		    plan->room.block_at[index] << w->config.cluster_bits, bytes,
+		    w->config.cluster_size, err);
 }
 
 static int emit_start(struct qcow2_writer *w, struct unit *unit,
@@ -202,8 +202,7 @@ static int emit_start(struct qcow2_writer *w, struct unit *unit,
 	plan->started = true;
 	header = mem_zalloc(cluster);
 	qcow2_head_put(&w->config, &plan->head, header);
-	if (emit(w, unit, 0, header, cluster, err) ||
-	    emit_block(w, unit, err))
+	if (emit(w, unit, 0, header, cluster, err) || emit_block(w, unit, err))
 		return -1;
 	l1 = qcow2_l1_bytes(plan->l1, w->l1_entries, len);
 	return emit(w, unit, w->l1_offset, l1, len, err);

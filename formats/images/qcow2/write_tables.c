@@ -63,8 +63,7 @@ static void put_count(unsigned char *block, unsigned order, uint64_t i,
 		bytes_put_be64(block + i * 8, count);
 		break;
 	default: /* the entry is 0 so far */
-		block[i * bits / 8] |=
-			(unsigned char)(count << (i * bits % 8));
+		block[i * bits / 8] |= (unsigned char)(count << (i * bits % 8));
 	}
 }
 
@@ -88,8 +87,8 @@ void qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count)
 	 * the block of the cluster being filled is the open one, because
 	 * store_blocks never passes it and always comes up to it. */
 	if (count > 1)
-		put_count(w->block, w->config.refcount_order,
-			  cluster % entries, count);
+		put_count(w->block, w->config.refcount_order, cluster % entries,
+			  count);
 }
 
 static int store_block(struct qcow2_writer *w, struct err *err)
@@ -287,8 +286,8 @@ static int store_table(struct sink *sink, const unsigned char *bytes,
 			failed = sink_zero(sink, offset + at, part,
 					   SINK_ZERO_SPARSE, err);
 		else
-			failed = sink_write(sink, bytes + at, part,
-					    offset + at, err);
+			failed = sink_write(sink, bytes + at, part, offset + at,
+					    err);
 		if (failed)
 			return -1;
 	}
@@ -305,9 +304,8 @@ static int store_l1(struct qcow2_writer *w, struct err *err)
 
 	size_t len = round_up(entries * 8, w->config.cluster_size);
 
-	if (!w->l1_offset &&
-	    qcow2_take(w, NULL, len / w->config.cluster_size, &w->l1_offset,
-		       err))
+	if (!w->l1_offset && qcow2_take(w, NULL, len / w->config.cluster_size,
+					&w->l1_offset, err))
 		return -1;
 	w->l1_entries = entries;
 
@@ -359,9 +357,8 @@ int qcow2_end(struct qcow2_writer *w, struct err *err)
 	unsigned char *bytes AUTO_FREE = qcow2_reftable_bytes(
 		&w->config, &w->room, head.reftable_clusters);
 
-	if (store_table(w->writer.sink, bytes,
-			host(w, head.reftable_clusters), head.reftable_offset,
-			err))
+	if (store_table(w->writer.sink, bytes, host(w, head.reftable_clusters),
+			head.reftable_offset, err))
 		return -1;
 	while (w->block_done < w->room.blocks)
 		if (store_block(w, err))
