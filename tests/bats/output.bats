@@ -1,0 +1,215 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The output appears whole or not at all.
+
+load helper
+load images
+
+prepare() {
+	need qemu-img python3 strace
+}
+
+@test "an output that is there is refused, and stays as it was" {
+	make_odd_disk in.raw
+	echo precious >out.raw
+	fails 73 "*out.raw*--force*" in.raw out.raw
+	equal precious "$(cat out.raw)"
+	nothing_beside out.raw
+	runs 0 --force in.raw out.raw
+	same_bytes in.raw out.raw
+	nothing_beside out.raw
+}
+
+@test "--force replaces only by a whole file" {
+	make_pattern in.raw text:2M
+	xz -k in.raw
+	head -c "$(($(size_of in.raw.xz) / 2))" in.raw.xz >cut.raw.xz
+	echo precious >out.raw
+	fails 65 "*" --force cut.raw.xz out.raw
+	equal precious "$(cat out.raw)"
+	nothing_beside out.raw
+}
+
+@test "--force keeps the mode and follows a symbolic link" {
+	make_odd_disk in.raw
+	mkdir elsewhere
+	echo old >elsewhere/real.raw
+	chmod 600 elsewhere/real.raw
+	ln -s elsewhere/real.raw out.raw
+	runs 0 --force in.raw out.raw
+	[ -L out.raw ]
+	equal 600 "$(stat -c %a elsewhere/real.raw)"
+	same_bytes in.raw elsewhere/real.raw
+	nothing_beside elsewhere/real.raw
+}
+
+@test "a new output has the mode that the mask leaves" {
+	make_odd_disk in.raw
+	(umask 027 && "$IMGCONV" in.raw out.raw)
+	equal 640 "$(stat -c %a out.raw)"
+	(umask 000 && "$IMGCONV" in.raw open.raw)
+	equal 666 "$(stat -c %a open.raw)"
+}
+
+@test "input and output the same file: refused, by any name, even forced" {
+	make_odd_disk in.raw
+	cp in.raw before
+	ln -s in.raw symbolic.raw
+	ln in.raw hard.raw
+	for out in in.raw ./in.raw symbolic.raw hard.raw; do
+		run --separate-stderr "$IMGCONV" --force in.raw $out
+		[ "$status" -ge 64 ] || fail "$out: status $status"
+		[[ $stderr == "imgconv: "*same* ]] || fail "$stderr"
+		same_bytes before in.raw
+	done
+}
+
+@test "an output that is a folder, in no folder, or in one without rights" {
+	make_odd_disk in.raw
+	mkdir folder
+	fails 73 "*folder*" in.raw -O raw folder
+	fails 73 "*folder*" --force in.raw -O raw folder
+	equal "" "$(files folder)"
+	fails 73 "*" in.raw absent/out.raw
+	if [ "$(id -u)" != 0 ]; then
+		chmod 500 folder
+		run --separate-stderr "$IMGCONV" in.raw folder/out.raw
+		[ "$status" = 73 ] || [ "$status" = 77 ]
+	fi
+}
+
+@test "no space: a small filesystem leaves nothing behind" {
+	make_pattern in.raw data:8M
+	# A file size limit stands in where no small filesystem can be had.
+	run --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 2048
+		"$1" in.raw out.raw' - "$IMGCONV"
+	[ "$status" -ge 73 ] && [ "$status" -le 74 ]
+	[[ $stderr == "imgconv: "* ]]
+	nothing_at out.raw
+}
+
+@test "a full device is an error" {
+	[ -c /dev/full ] || lack /dev/full
+	make_pattern in.raw data:1M
+	run --separate-stderr "$IMGCONV" in.raw -O raw /dev/full
+	[ "$status" -ge 69 ]
+	[[ $stderr == "imgconv: "* ]]
+}
+
+@test "SIGTERM in the middle: dies of it, leaves nothing" {
+	make_pattern part.raw data:3M
+	for out in out.raw out.qcow2 out.raw.gz; do
+		run -0 python3 "$fixtures/interrupt.py" SIGTERM part.raw \
+			"$IMGCONV" -f raw - $out
+		[ "${lines[-1]}" = "signal 15" ] || fail "$output"
+		nothing_at $out
+	done
+}
+
+@test "Ctrl-C in the middle: dies of SIGINT, leaves nothing" {
+	make_pattern part.raw data:3M
+	run -0 python3 "$fixtures/interrupt.py" group:SIGINT part.raw \
+		"$IMGCONV" -f raw - out.raw
+	[ "${lines[-1]}" = "signal 2" ] || fail "$output"
+	nothing_at out.raw
+}
+
+@test "SIGKILL in the middle: nothing at the name; the next run cleans up" {
+	make_pattern part.raw data:3M
+	run -0 python3 "$fixtures/interrupt.py" SIGKILL part.raw \
+		"$IMGCONV" -f raw - out.raw
+	[ "${lines[-1]}" = "signal 9" ] || fail "$output"
+	[ ! -e out.raw ]
+	echo old >out.raw
+	python3 "$fixtures/interrupt.py" SIGKILL part.raw \
+		"$IMGCONV" -f raw --force - out.raw
+	equal old "$(cat out.raw)"
+	runs 0 --force part.raw out.raw
+	same_bytes part.raw out.raw
+	nothing_beside out.raw
+}
+
+@test "a worker that dies is reported, and leaves nothing" {
+	make_pattern part.raw data:3M
+	run --separate-stderr python3 - "$IMGCONV" <<-'END'
+		import os, signal, subprocess, sys, time
+		reader, writer = os.pipe()
+		run = subprocess.Popen([sys.argv[1], "-f", "raw", "-", "out.raw"],
+		                       stdin=reader)
+		os.close(reader)
+		os.write(writer, open("part.raw", "rb").read(2 << 20))
+		children = f"/proc/{run.pid}/task/{run.pid}/children"
+		os.kill(int(open(children).read().split()[0]), signal.SIGKILL)
+		sys.exit(run.wait())
+	END
+	[ "$status" -ge 64 ] && [ "$status" -lt 128 ]
+	[[ $stderr == "imgconv: "* ]]
+	nothing_at out.raw
+}
+
+@test "synced before it has its name, file and folder; --no-sync does not" {
+	make_odd_disk in.raw
+	export ASAN_OPTIONS=detect_leaks=0
+	strace -f -qq -e trace=fsync,fdatasync,linkat,renameat,renameat2,rename \
+		-o calls "$IMGCONV" in.raw out.raw
+	grep -q 'sync(' calls
+	# The first sync is before the name appears, the last one after it.
+	[ "$(grep -nE 'linkat|rename' calls | head -n 1 | cut -d: -f1)" -gt \
+		"$(grep -n 'sync(' calls | head -n 1 | cut -d: -f1)" ]
+	[ "$(grep -nE 'linkat|rename' calls | tail -n 1 | cut -d: -f1)" -lt \
+		"$(grep -n 'sync(' calls | tail -n 1 | cut -d: -f1)" ]
+	strace -f -qq -e trace=fsync,fdatasync -o calls "$IMGCONV" --no-sync \
+		in.raw fast.raw
+	! grep -q 'sync(' calls
+}
+
+@test "the input is never opened for writing" {
+	make_odd_disk in.raw
+	qemu-img convert -O qcow2 in.raw in.qcow2
+	for name in in.raw in.qcow2; do
+		ASAN_OPTIONS=detect_leaks=0 strace -f -qq \
+			-e trace=open,openat -o calls \
+			"$IMGCONV" --force $name -O raw out.raw
+		grep -q "$name" calls
+		! grep -F "\"$name\"" calls | grep -E 'O_WRONLY|O_RDWR'
+	done
+}
+
+@test "--dry-run does nothing" {
+	make_odd_disk in.raw
+	runs 0 --dry-run in.raw out.qcow2
+	nothing_at out.qcow2
+	equal "in.raw " "$(files)"
+}
+
+@test "--consume leaves no input, after success only" {
+	make_odd_disk in.raw
+	cp in.raw right.raw
+	runs 0 --consume in.raw out.raw
+	[ ! -e in.raw ]
+	same_bytes right.raw out.raw
+	make_qcow2 bad.qcow2 cut=70000
+	fails 65 "*" --consume bad.qcow2 out.qcow2
+	[ -e bad.qcow2 ]
+}
+
+@test "an unknown suffix or - needs -O" {
+	make_odd_disk in.raw
+	fails 64 "*-O*" in.raw out.bin
+	fails 64 "*-O*" in.raw -
+	nothing_at out.bin
+}
+
+@test "reading and writing raw, in memory that is bounded" {
+	case ${IMGCONV_VARIANT:-} in
+	asan | tsan) return 0 ;; # the sanitizer's own memory counts
+	esac
+	[ -x /usr/bin/time ] || return 0
+	make_pattern in.raw data:300M
+	for out in out.raw out.qcow2 out.raw.gz; do
+		run -0 --separate-stderr /usr/bin/time -f %M "$IMGCONV" \
+			--no-sync in.raw $out
+		[ "${stderr_lines[-1]}" -le 262144 ] || fail "$out: $stderr"
+		rm $out
+	done
+}
