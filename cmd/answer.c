@@ -29,8 +29,8 @@ char *answer_size(uint64_t size, char *buf, size_t len)
 void answer_text(const char *text)
 {
 	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' :
-								      *text);
+		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?'
+								     : *text);
 }
 
 struct json *answer_words(const char *text)
@@ -100,8 +100,8 @@ static struct json *list_facts(const struct facts *facts, unsigned index)
 		if (strcmp(fact->name, name))
 			continue;
 		snprintf(number, sizeof number, "%" PRIu64, fact->number);
-		json_add_text(list, fact->type == FACT_TEXT ? fact->text :
-							      number);
+		json_add_text(list,
+			      fact->type == FACT_TEXT ? fact->text : number);
 	}
 	return list;
 }

@@ -36,8 +36,9 @@ struct creation {
 
 static void emit(struct log *log, enum log_level level, const char *line)
 {
-	struct creation *creation = (struct creation *)
-		((char *)log - offsetof(struct creation, log));
+	struct creation *creation =
+		(struct creation *)((char *)log -
+				    offsetof(struct creation, log));
 
 	ui_note(creation->ui, level, line);
 }
@@ -47,9 +48,8 @@ static void emit(struct log *log, enum log_level level, const char *line)
 static const char *find_option(const struct creation *creation,
 			       const char *name)
 {
-	const char *value =
-		create_option(&creation->create, creation->driver->options,
-			      name);
+	const char *value = create_option(&creation->create,
+					  creation->driver->options, name);
 
 	return value && *value ? value : NULL;
 }
@@ -64,11 +64,13 @@ static int add_option(struct creation *creation, const char *name,
 		return err_set(err, ERR_USAGE, "more than %u keys after -o",
 			       CREATE_OPTIONS_MAX);
 	if (strlen(value) >= sizeof create->option[at].value)
-		return err_set(err, ERR_USAGE, "%s has %zu bytes, at most %zu "
-			       "are allowed", name, strlen(value),
+		return err_set(err, ERR_USAGE,
+			       "%s has %zu bytes, at most %zu "
+			       "are allowed",
+			       name, strlen(value),
 			       sizeof create->option[at].value - 1);
-	snprintf(create->option[at].name, sizeof create->option[at].name,
-		 "%s", name);
+	snprintf(create->option[at].name, sizeof create->option[at].name, "%s",
+		 name);
 	snprintf(create->option[at].value, sizeof create->option[at].value,
 		 "%s", value);
 	create->option_count++;
@@ -81,8 +83,8 @@ static int take_arguments(struct creation *creation, struct settings *sized,
 {
 	const struct settings *settings = creation->settings;
 	unsigned used = 0;
-	const char *format = settings->to ? settings->to :
-					    settings->argument[used++];
+	const char *format =
+		settings->to ? settings->to : settings->argument[used++];
 
 	creation->driver = driver_by_name(format);
 	if (!creation->driver && option_check_format(format, false, err))
@@ -92,11 +94,13 @@ static int take_arguments(struct creation *creation, struct settings *sized,
 			       "%s cannot be created (see imgconv formats)",
 			       format);
 	if (used == settings->argument_count)
-		return err_set(err, ERR_USAGE, "too few arguments: IMAGE is "
+		return err_set(err, ERR_USAGE,
+			       "too few arguments: IMAGE is "
 			       "missing");
 	creation->path = settings->argument[used++];
 	if (settings->argument_count > used + 1)
-		return err_set(err, ERR_USAGE, "\"%s\" is too much: with -O "
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is too much: with -O "
 			       "create takes IMAGE [SIZE]",
 			       settings->argument[used + 1]);
 	if (!strcmp(creation->path, "-"))
@@ -107,8 +111,10 @@ static int take_arguments(struct creation *creation, struct settings *sized,
 	if (option_size(sized, settings->argument[used], err))
 		return err_in(err, "SIZE");
 	if (sized->size_request == SIZE_RELATIVE)
-		return err_set(err, ERR_USAGE, "SIZE: \"%s\" has nothing to "
-			       "be added to", settings->argument[used]);
+		return err_set(err, ERR_USAGE,
+			       "SIZE: \"%s\" has nothing to "
+			       "be added to",
+			       settings->argument[used]);
 	return 0;
 }
 
@@ -145,7 +151,8 @@ static int check_backing_name(const char *name, struct err *err)
 	if (colon && (!slash || colon < slash))
 		return err_set(err, ERR_USAGE,
 			       "backing file \"%s\" would be read as a "
-			       "protocol; write ./%s", name, name);
+			       "protocol; write ./%s",
+			       name, name);
 	return 0;
 }
 
@@ -160,7 +167,8 @@ static int check_backing_image(const struct creation *creation,
 	if (!image->native && !creation->backing_format)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "is %s, of which no size is known; give SIZE "
-			       "and -o backing_fmt", image->format);
+			       "and -o backing_fmt",
+			       image->format);
 	if (!image->size_known)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "its size is not known; give SIZE");
@@ -210,8 +218,8 @@ static int use_backing(struct creation *creation, struct settings *sized,
 	return 0;
 }
 
-static int settle_size(struct creation *creation,
-		       const struct settings *sized, struct err *err)
+static int settle_size(struct creation *creation, const struct settings *sized,
+		       struct err *err)
 {
 	char note[128];
 
@@ -223,9 +231,9 @@ static int settle_size(struct creation *creation,
 	if (creation->driver->sectors && sized->size % SECTOR) {
 		creation->size = round_up(sized->size, SECTOR);
 		snprintf(note, sizeof note,
-			 "%s counts sectors: the size is %" PRIu64 ", not %"
-			 PRIu64, creation->driver->name, creation->size,
-			 sized->size);
+			 "%s counts sectors: the size is %" PRIu64
+			 ", not %" PRIu64,
+			 creation->driver->name, creation->size, sized->size);
 		ui_note(creation->ui, LOG_NOTE, note);
 	}
 	creation->create.size_known = true;
@@ -274,8 +282,8 @@ static struct output *open_output(const struct creation *creation,
 	if (fd < 0)
 		err_sys(err, ERR_IO, "%s", path);
 	if (*sink && creation->size > (*sink)->capacity) {
-		err_set(err, ERR_CREATE, "%s: has only %" PRIu64 " bytes",
-			path, (*sink)->capacity);
+		err_set(err, ERR_CREATE, "%s: has only %" PRIu64 " bytes", path,
+			(*sink)->capacity);
 		*sink = sink_close(*sink);
 	}
 	return *sink ? output : output_close(output);

@@ -36,9 +36,9 @@ static char *find_tool(const char *tool)
 	/* Each turn takes one folder of PATH. */
 	while (path && *path) {
 		size_t len = strcspn(path, ":");
-		AUTO_FREE char *file = len ?
-			mem_printf("%.*s/%s", (int)len, path, tool) :
-			mem_printf("./%s", tool);
+		AUTO_FREE char *file =
+			len ? mem_printf("%.*s/%s", (int)len, path, tool)
+			    : mem_printf("./%s", tool);
 
 		if (!access(file, X_OK))
 			return STEAL(file);
@@ -52,8 +52,9 @@ static char *find_tool(const char *tool)
 static void print_driver(const struct driver *driver)
 {
 	printf("  %-10s %-10s %s\n", driver->name,
-	       !driver->create ? "read" :
-	       driver->open || driver->walk ? "read,write" : "write",
+	       !driver->create		      ? "read"
+	       : driver->open || driver->walk ? "read,write"
+					      : "write",
 	       driver->title);
 	for (const char *const *name = driver->compressions; name && *name;
 	     name++)

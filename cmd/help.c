@@ -13,7 +13,8 @@ void help_usage(void)
 {
 	fputs("usage: imgconv [OPTIONS] INPUT OUTPUT\n"
 	      "       imgconv COMMAND [OPTIONS] ARGUMENTS\n"
-	      "Try imgconv --help.\n", stderr);
+	      "Try imgconv --help.\n",
+	      stderr);
 }
 
 static void print_row(const char *head, const char *help)
@@ -21,8 +22,7 @@ static void print_row(const char *head, const char *help)
 	int width = (int)strlen(head);
 
 	printf("  %s%*s%s\n", head,
-	       width + 2 < HEAD_COLUMN ? HEAD_COLUMN - 2 - width : 1, "",
-	       help);
+	       width + 2 < HEAD_COLUMN ? HEAD_COLUMN - 2 - width : 1, "", help);
 }
 
 static void print_option(const struct option_row *row)

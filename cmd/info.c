@@ -17,8 +17,7 @@ static void take_facts(void *opaque, const struct facts *facts)
 }
 
 /* The bytes of layer `index`, the image itself being the last. */
-static bool layer_size(const struct image *image, uint32_t index,
-		       uint64_t *out)
+static bool layer_size(const struct image *image, uint32_t index, uint64_t *out)
 {
 	if (!index) {
 		*out = image->file_size;
@@ -34,8 +33,8 @@ static bool layer_size(const struct image *image, uint32_t index,
 
 static const char *layer_name(const struct image *image, uint32_t index)
 {
-	return index < image->layers ? image->layer[index].codec :
-				       image->format;
+	return index < image->layers ? image->layer[index].codec
+				     : image->format;
 }
 
 static void print_layers(const struct image *image)
@@ -108,8 +107,8 @@ static struct json *layers_json(const struct image *image)
 		struct json *layer = json_object_open();
 
 		json_put_text(layer, "name", layer_name(image, i));
-		json_put_text(layer, "kind", i < image->layers ? "codec" :
-								 "image");
+		json_put_text(layer, "kind",
+			      i < image->layers ? "codec" : "image");
 		if (layer_size(image, i, &bytes))
 			json_put_number(layer, "size", bytes);
 		if (i < image->layers)
@@ -162,11 +161,12 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	if (conductor_probe(conductor, image, err))
 		return -1;
 	if (image->layers > LIMIT_COMPRESSIONS)
-		return err_set(err, ERR_BUG, "the worker found %" PRIu32
-			       " layers", image->layers);
+		return err_set(err, ERR_BUG,
+			       "the worker found %" PRIu32 " layers",
+			       image->layers);
 	/* A format that no driver of ours reads has no facts to ask for. */
-	if (image->native && conductor_inspect(conductor, PROTOCOL_INFO,
-					       &answers, &done, err))
+	if (image->native &&
+	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
 		return -1;
 	answer_tags(image, tags, sizeof tags);
 	(settings->json ? print_json : print_text)(settings->argument[0], tags,

@@ -84,8 +84,7 @@ static struct json *make_text(const char *text)
 	while (*p) {
 		size_t len = sequence(p);
 
-		memcpy(to, len ? (const char *)p : replacement,
-		       len ? len : 3);
+		memcpy(to, len ? (const char *)p : replacement, len ? len : 3);
 		to += len ? len : 3;
 		p += len ? len : 1;
 	}

@@ -21,14 +21,16 @@ struct map {
 
 static const char *kind_name(uint32_t kind)
 {
-	return kind == EXTENT_DATA ? "data" :
-	       kind == EXTENT_ZERO ? "zero" : "hole";
+	return kind == EXTENT_DATA   ? "data"
+	       : kind == EXTENT_ZERO ? "zero"
+				     : "hole";
 }
 
 static const char *encoding_name(uint32_t encoding)
 {
-	return encoding == ENCODING_DEFLATE ? "deflate" :
-	       encoding == ENCODING_ZSTD ? "zstd" : "plain";
+	return encoding == ENCODING_DEFLATE ? "deflate"
+	       : encoding == ENCODING_ZSTD  ? "zstd"
+					    : "plain";
 }
 
 /* Field names as in `qemu-img map --output=json`; encoding, stored and file
@@ -69,8 +71,7 @@ static void print_text(const struct protocol_extent *extent)
 	if (extent->placed) {
 		printf(" %" PRIu64, extent->place);
 		if (extent->encoding != ENCODING_PLAIN)
-			printf(" %s %" PRIu64,
-			       encoding_name(extent->encoding),
+			printf(" %s %" PRIu64, encoding_name(extent->encoding),
 			       extent->stored);
 	} else if (*extent->file) {
 		printf(" -");

@@ -26,8 +26,7 @@ static int parse_number(const char *text, unsigned least, unsigned most,
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || value < least ||
-	    value > most)
+	if (*text < '0' || *text > '9' || *end || value < least || value > most)
 		return err_set(err, ERR_USAGE,
 			       "\"%s\" is not a number from %u to %u", text,
 			       least, most);
@@ -40,7 +39,8 @@ static int parse_bytes(const char *text, uint64_t *out, struct err *err)
 	if (units_parse_size(text, out))
 		return err_set(err, ERR_USAGE,
 			       "\"%s\" is not a size (a number, then K, M, G, "
-			       "T, P or E)", text);
+			       "T, P or E)",
+			       text);
 	if (*out > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_USAGE,
 			       "%s is more than the largest disk, 1E", text);
@@ -141,7 +141,8 @@ static int add_pair(struct create_options *create, const char *pair,
 	if (!name_len)
 		return err_set(err, ERR_USAGE,
 			       "\"%s\" is not KEY=VALUE (imgconv formats lists "
-			       "the keys)", pair);
+			       "the keys)",
+			       pair);
 	if (at == CREATE_OPTIONS_MAX)
 		return err_set(err, ERR_USAGE, "more than %u keys",
 			       CREATE_OPTIONS_MAX);
@@ -207,8 +208,8 @@ static int apply_compress(struct settings *settings, const char *text,
 		if (len != strlen(types[i].type) ||
 		    memcmp(text, types[i].type, len))
 			continue;
-		if (text[len] && parse_number(text + len + 1, 1, types[i].most,
-					      &level, err))
+		if (text[len] &&
+		    parse_number(text + len + 1, 1, types[i].most, &level, err))
 			return err_in(err, "level of %s", types[i].type);
 		set_compress(&settings->create, types[i].type);
 		settings->create.compress_level = (int)level;
@@ -216,7 +217,8 @@ static int apply_compress(struct settings *settings, const char *text,
 	}
 	return err_set(err, ERR_USAGE,
 		       "unknown compression \"%.*s\" (zlib or zstd, then "
-		       ":LEVEL if wanted)", (int)len, text);
+		       ":LEVEL if wanted)",
+		       (int)len, text);
 }
 
 /* ---- resources ---- */
@@ -318,8 +320,7 @@ static int apply_progress(struct settings *settings, const char *text,
 			settings->progress = (enum progress_style)i;
 			return 0;
 		}
-	return err_set(err, ERR_USAGE, "\"%s\" is not bar, json or none",
-		       text);
+	return err_set(err, ERR_USAGE, "\"%s\" is not bar, json or none", text);
 }
 
 static int refuse_n(struct settings *settings, const char *text,
@@ -379,8 +380,8 @@ const struct option_row option_rows[] = {
 	{ "allow-references", 0, "[=DIR]",
 	  "follow files an image names, in its folder or in DIR", READING,
 	  CALL(apply_references) },
-	{ "force", 0, NULL, "replace an output that exists",
-	  ROUTED | CREATE, ON(force) },
+	{ "force", 0, NULL, "replace an output that exists", ROUTED | CREATE,
+	  ON(force) },
 	{ "target-is-zero", 0, NULL, "the output device reads as zero already",
 	  ROUTED, ON(target_is_zero) },
 	{ "consume", 0, NULL, "the input may be moved, and is gone afterwards",

@@ -49,8 +49,8 @@ static void make_table(struct poptOption *out)
 		out[i] = (struct poptOption){
 			.longName = option_rows[i].name,
 			.shortName = option_rows[i].letter,
-			.argInfo = option_rows[i].argument ? POPT_ARG_STRING :
-							     POPT_ARG_NONE,
+			.argInfo = option_rows[i].argument ? POPT_ARG_STRING
+							   : POPT_ARG_NONE,
 			.val = (int)i + 1,
 		};
 	out[i++] = (struct poptOption){ .longName = "help",
@@ -72,8 +72,9 @@ static const char **copy_arguments(int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--"))
 			options = false;
-		copy[i] = options && !strcmp(argv[i], REFERENCES) ?
-				  REFERENCES "=" : argv[i];
+		copy[i] = options && !strcmp(argv[i], REFERENCES) ? REFERENCES
+				  "="
+								  : argv[i];
 	}
 	return copy;
 }
@@ -104,16 +105,17 @@ static int take_option(struct options *options, unsigned index, char *text,
 
 	options->given |= (uint64_t)1 << index;
 	if (!row->apply) {
-		bool *field = (bool *)((char *)&options->settings +
-				       row->offset);
+		bool *field =
+			(bool *)((char *)&options->settings + row->offset);
 
 		*field = row->value;
 		return 0;
 	}
 	if (!row->apply(&options->settings, text ? text : "", err))
 		return 0;
-	return row->help ? err_in(err, "%s", row_label(row, label,
-						       sizeof label)) : -1;
+	return row->help
+		       ? err_in(err, "%s", row_label(row, label, sizeof label))
+		       : -1;
 }
 
 static int take_options(struct options *options, struct err *err)
@@ -188,8 +190,9 @@ static int too_few(const struct settings *settings, struct err *err)
 	if (command->options & OPTION_FOR_CONVERT && settings->argument_count)
 		return err_set(err, ERR_USAGE,
 			       "too few arguments: %s needs %s, and \"%s\" is "
-			       "not a command", command->name,
-			       command->arguments, settings->argument[0]);
+			       "not a command",
+			       command->name, command->arguments,
+			       settings->argument[0]);
 	return err_set(err, ERR_USAGE, "too few arguments: %s needs %s",
 		       command->name, command->arguments);
 }
@@ -205,8 +208,8 @@ static int take_arguments(struct options *options, struct err *err)
 			return err_set(err, ERR_USAGE,
 				       "\"%s\" is too much: %s takes %s", text,
 				       command->name,
-				       command->most ? command->arguments :
-						       "no arguments");
+				       command->most ? command->arguments
+						     : "no arguments");
 		if (!*text)
 			return err_set(err, ERR_USAGE,
 				       "an argument is empty (%s takes %s)",
@@ -232,10 +235,10 @@ static int check_command(const struct options *options, struct err *err)
 	for (unsigned i = 0; option_rows[i].commands; i++)
 		if (options->given >> i & 1 &&
 		    !(option_rows[i].commands & command->options))
-			return err_set(err, ERR_USAGE,
-				       "%s is not an option of %s",
-				       row_label(&option_rows[i], label,
-						 sizeof label), command->name);
+			return err_set(
+				err, ERR_USAGE, "%s is not an option of %s",
+				row_label(&option_rows[i], label, sizeof label),
+				command->name);
 	return 0;
 }
 

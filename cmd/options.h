@@ -28,8 +28,8 @@ enum {
 /* One option. Without `apply` it is a switch: the bool at `offset` of struct
  * settings becomes `value`. */
 struct option_row {
-	const char *name; /* long form, without dashes; or NULL */
-	char letter;	  /* short form, or 0 */
+	const char *name;     /* long form, without dashes; or NULL */
+	char letter;	      /* short form, or 0 */
 	const char *argument; /* "SIZE"; "[=DIR]": optional; NULL: none */
 	const char *help;     /* one line; NULL: refused, not shown */
 	unsigned commands;    /* OPTION_FOR_* */

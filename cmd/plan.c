@@ -29,12 +29,11 @@ static double seconds(const struct plan *plan)
 	return plan->weight / 1e6;
 }
 
-static uint64_t output_bytes(const struct plans *plans,
-			     const struct plan *plan)
+static uint64_t output_bytes(const struct plans *plans, const struct plan *plan)
 {
-	const struct state *last = plan->count ?
-		&plan->step[plan->count - 1].after :
-		&plans->planning.problem.start;
+	const struct state *last = plan->count
+					   ? &plan->step[plan->count - 1].after
+					   : &plans->planning.problem.start;
 
 	return (uint64_t)costs_stored(&plans->planning.price_list, last);
 }
@@ -53,8 +52,8 @@ static void print_plan(const struct plans *plans, const struct plan *plan)
 	printf("weight: %.6f s\n", seconds(plan));
 	printf("temp: %s\n", answer_size(plan->temp, size, sizeof size));
 	printf("memory: %s\n", answer_size(plan->memory, size, sizeof size));
-	printf("output: %s\n", answer_size(output_bytes(plans, plan), size,
-					   sizeof size));
+	printf("output: %s\n",
+	       answer_size(output_bytes(plans, plan), size, sizeof size));
 }
 
 static void print_text(const struct plans *plans, bool all)

@@ -38,8 +38,8 @@ static unsigned node(struct nodes *nodes, const struct state *state,
 	for (index = 0; index < nodes->count; index++)
 		if (state_equal(nodes->state[index], state))
 			return index;
-	nodes->state = mem_resize(nodes->state, index + 1,
-				  sizeof *nodes->state);
+	nodes->state =
+		mem_resize(nodes->state, index + 1, sizeof *nodes->state);
 	nodes->state[index] = state;
 	nodes->count++;
 	state_text(state, problem->vocabulary, false, text, sizeof text);
@@ -51,8 +51,7 @@ static unsigned node(struct nodes *nodes, const struct state *state,
 }
 
 /* What a step costs if nothing runs beside it, seconds. */
-static double alone(const struct problem *problem,
-		    const struct plan_step *step)
+static double alone(const struct problem *problem, const struct plan_step *step)
 {
 	AUTO_FREE struct plan *plan = mem_zalloc(sizeof *plan);
 

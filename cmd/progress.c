@@ -12,8 +12,9 @@
 
 double progress_rate(const struct progress *progress)
 {
-	return progress->seconds > 0.05 ?
-		(double)progress->done / progress->seconds : 0;
+	return progress->seconds > 0.05
+		       ? (double)progress->done / progress->seconds
+		       : 0;
 }
 
 double progress_share(const struct progress *progress)
@@ -31,8 +32,9 @@ double progress_left(const struct progress *progress)
 
 	if (!progress->total || rate <= 0)
 		return -1;
-	return progress->done >= progress->total ? 0 :
-		(double)(progress->total - progress->done) / rate;
+	return progress->done >= progress->total
+		       ? 0
+		       : (double)(progress->total - progress->done) / rate;
 }
 
 /* "0:12", "1:02:03". */
@@ -43,8 +45,8 @@ static char *clock_text(double seconds, char *buf, size_t len)
 	if (all < 3600)
 		snprintf(buf, len, "%lu:%02lu", all / 60, all % 60);
 	else
-		snprintf(buf, len, "%lu:%02lu:%02lu", all / 3600,
-			 all / 60 % 60, all % 60);
+		snprintf(buf, len, "%lu:%02lu:%02lu", all / 3600, all / 60 % 60,
+			 all % 60);
 	return buf;
 }
 

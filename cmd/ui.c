@@ -21,18 +21,18 @@
 #include "cmd/json.h"
 #include "cmd/progress.h"
 
-#define DRAW_SECONDS 0.1	 /* between two drawings of the bar */
-#define LINE_SECONDS 10		 /* between plain lines, total unknown */
+#define DRAW_SECONDS 0.1 /* between two drawings of the bar */
+#define LINE_SECONDS 10	 /* between plain lines, total unknown */
 
 struct ui {
 	const char *program;
 	bool quiet, verbose, terminal;
 	enum progress_style style;
-	bool drawn;	/* a bar stands on the terminal's last line */
-	double opened;	/* when everything began */
-	double started; /* when `done` was 0 */
-	double shown;	/* when progress was last said */
-	bool behind;	/* there was progress since */
+	bool drawn;	 /* a bar stands on the terminal's last line */
+	double opened;	 /* when everything began */
+	double started;	 /* when `done` was 0 */
+	double shown;	 /* when progress was last said */
+	bool behind;	 /* there was progress since */
 	unsigned tenths; /* plain lines: how many were printed */
 	uint64_t done, total;
 	char step[128];
@@ -150,8 +150,10 @@ static bool line_due(struct ui *ui, double time)
 
 	if (!ui->total)
 		return time - ui->shown >= LINE_SECONDS;
-	tenths = ui->done >= ui->total ? 10 :
-		(unsigned)((double)ui->done / (double)ui->total * 10);
+	tenths =
+		ui->done >= ui->total
+			? 10
+			: (unsigned)((double)ui->done / (double)ui->total * 10);
 	if (tenths <= ui->tenths)
 		return false;
 	ui->tenths = tenths;

@@ -67,3 +67,12 @@ leak() {
 	refuses 65 "*x.qcow2: *cluster*" check x.qcow2
 	refuses 66 "*nothing*" check nothing
 }
+
+@test "a compressed raw image: the compression is checked" {
+	need xz
+	xz -k x.raw
+	runs 0 check x.raw.xz
+	overwrite x.raw.xz $(($(stat -c %s x.raw.xz) / 2)) 55 aa 55 aa
+	run --separate-stderr "$IMGCONV" check x.raw.xz
+	equal 65 "$status"
+}
