@@ -7,8 +7,9 @@
  *           thread
  *
  * A codec is one file in this folder and one row in codec.c. One library is
- * known to one file (liblzma to two, xz.c and xz_index.c). A codec switched off at build time keeps its row, so that it
- * is still recognised and can be named: its functions are NULL.
+ * known to one file (liblzma to two, xz.c and xz_index.c). A codec
+ * switched off at build time keeps its row, so that it is still recognised
+ * and can be named: its functions are NULL.
  */
 #ifndef FORMATS_CODECS_CODEC_H
 #define FORMATS_CODECS_CODEC_H
