@@ -56,6 +56,9 @@ struct ui *ui_open(const struct settings *settings)
 	ui->style = settings->progress;
 	if (ui->quiet && ui->style == PROGRESS_BAR)
 		ui->style = PROGRESS_NONE;
+	/* The error that says so must not need it. */
+	if (ui->style == PROGRESS_JSON && !json_library())
+		ui->style = PROGRESS_NONE;
 	ui->terminal = isatty(STDERR_FILENO);
 	ui->opened = ui->started = ui->shown = now();
 	return ui;

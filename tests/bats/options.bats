@@ -244,3 +244,15 @@ directory" --allow-references=/nonexistent
 	[[ $stderr == "imgconv: standard output: "* ]]
 	run -74 --separate-stderr sh -c '"$IMGCONV" --help >/dev/full'
 }
+
+@test "JSON, or that it was not built in" {
+	case $("$IMGCONV" --version) in
+	*'json: not built in'*)
+		refuses 69 "--json: this imgconv was built without json-c" \
+			formats --json
+		refuses 69 "--progress=json: this imgconv was built without \
+json-c" --progress=json a b
+		;;
+	*) runs 0 formats --json ;;
+	esac
+}
