@@ -6,11 +6,13 @@
  */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "fakes.h"
 #include "make_image.h"
+#include "formats/codecs/codec.h"
 
 extern const struct driver driver_qcow2;
 
@@ -168,6 +170,68 @@ static void check_reader(const struct image *image, const struct guest *guest)
 	disk_close(disk);
 }
 
+/* One piece of a walk into the guest it makes up. */
+static void put_piece(unsigned char *out, const unsigned char *buf,
+		      const struct walk_piece *piece)
+{
+	struct block_decoder *decoder;
+	struct err err = { 0 };
+
+	if (!piece->stored)
+		return;
+	if (piece->encoding == ENCODING_PLAIN) {
+		memcpy(out + piece->offset, buf, piece->stored);
+		return;
+	}
+	decoder = block_decoder_open(
+		piece->encoding == ENCODING_ZSTD ? BLOCK_ZSTD : BLOCK_DEFLATE,
+		&err);
+	CHECK(decoder);
+	CHECK_EQ(block_decode(decoder, buf, piece->stored, out + piece->offset,
+			      piece->length, &err),
+		 0);
+	block_decoder_close(decoder);
+}
+
+/* What was written can be read in one pass, and hardly anything has to be
+ * kept. */
+static void check_walk(const struct image *image, const struct guest *guest,
+		       const char *text)
+{
+	struct fake_chunks chunks = { .bytes = image->bytes,
+				      .len = image->len,
+				      .most = 70000 };
+	size_t room = guest->size + 2 * UNIT_LEN_MAX;
+	unsigned char *buf AUTO_FREE = mem_zalloc(UNIT_LEN_MAX);
+	unsigned char *want AUTO_FREE = mem_zalloc(room);
+	unsigned char *got AUTO_FREE = mem_zalloc(room);
+	struct open_options options = { 0 };
+	struct walk_piece piece;
+	struct err err = { 0 };
+	int spool AUTO_FD = memfd_create("spool", MFD_CLOEXEC);
+	struct source *stream AUTO_SOURCE = fake_chunks_open(&chunks);
+	struct walk *walk AUTO_WALK =
+		driver_qcow2.walk(stream, &options, spool, &err);
+	int more = -1;
+
+	CHECK(walk);
+	while (walk &&
+	       (more = walk_next(walk, buf, UNIT_LEN_MAX, &piece, &err)) > 0) {
+		CHECK(piece.offset + piece.length <= room);
+		put_piece(got, buf, &piece);
+	}
+	CHECK_EQ(more, 0);
+	if (more)
+		fprintf(stderr, "with %s: %s\n", text, err.message);
+	/* All but a last cluster that the disk's end cuts, and clusters of
+	 * which only parts are mapped. */
+	else if (!strstr(text, "extended_l2"))
+		CHECK(walk->spooled <= walk->granule &&
+		      (!walk->spooled || walk->size % walk->granule));
+	guest_fill(guest, 0, want, guest->size);
+	CHECK(!memcmp(got, want, room));
+}
+
 static const char *const forms[] = {
 	"",
 	"cluster_size=512",
@@ -212,8 +276,10 @@ static void check_form(const struct guest *guest, const char *text,
 	}
 	CHECK_EQ(one.len % 512, 0);
 	check_tool(&one, text);
-	if (!strstr(text, "data_file"))
+	if (!strstr(text, "data_file")) {
 		check_reader(&one, guest);
+		check_walk(&one, guest, text);
+	}
 	/* Neither the order of stores nor how zeros are told matters. */
 	making.shuffle = making.zeros_as_units = true;
 	if (image_make(&two, &making, text, compress, true))

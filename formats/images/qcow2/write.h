@@ -149,7 +149,8 @@ struct qcow2_writer {
 int qcow2_take(struct qcow2_writer *w, struct unit *unit, uint64_t count,
 	       uint64_t *place, struct err *err);
 /* Refcounts above 1, before the block is stored. */
-void qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count);
+int qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count,
+		struct err *err);
 /* The first clusters of the file, before anything else is taken. */
 int qcow2_start(struct qcow2_writer *w, struct err *err);
 /* A place for the L2 table of `index` if it has none. */
@@ -203,6 +204,6 @@ int qcow2_plan_end(struct qcow2_writer *w, struct err *err);
 int qcow2_pack_take(struct qcow2_writer *w, struct unit *unit, uint32_t len,
 		    uint64_t *offset, uint64_t *entry, struct err *err);
 /* Nothing more goes into the open cluster. */
-void qcow2_pack_close(struct qcow2_writer *w);
+int qcow2_pack_close(struct qcow2_writer *w, struct err *err);
 
 #endif

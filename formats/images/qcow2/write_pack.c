@@ -7,11 +7,12 @@
  */
 #include "formats/images/qcow2/write.h"
 
-void qcow2_pack_close(struct qcow2_writer *w)
+int qcow2_pack_close(struct qcow2_writer *w, struct err *err)
 {
-	if (w->pack.open)
-		qcow2_count(w, w->pack.cluster, w->pack.count);
+	if (!w->pack.open)
+		return 0;
 	w->pack.open = false;
+	return qcow2_count(w, w->pack.cluster, w->pack.count, err);
 }
 
 static uint64_t most_references(const struct qcow2_config *config)
@@ -29,9 +30,8 @@ static int open_cluster(struct qcow2_writer *w, struct unit *unit,
 
 	/* The one filled so far stays open meanwhile: its count must be noted
 	 * before its block is stored. */
-	if (qcow2_take(w, unit, 1, &place, err))
+	if (qcow2_take(w, unit, 1, &place, err) || qcow2_pack_close(w, err))
 		return -1;
-	qcow2_pack_close(w);
 	w->pack.open = true;
 	w->pack.cluster = place >> w->config.cluster_bits;
 	w->pack.used = used;

@@ -79,18 +79,6 @@ void qcow2_block_fill(const struct qcow2_config *config, uint64_t index,
 			put_count(out, order, i, 1);
 }
 
-void qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count)
-{
-	uint64_t entries = (uint64_t)1 << w->room.count_bits;
-
-	/* The others count 1, which is filled in when the block is stored;
-	 * the block of the cluster being filled is the open one, because
-	 * store_blocks never passes it and always comes up to it. */
-	if (count > 1)
-		put_count(w->block, w->config.refcount_order, cluster % entries,
-			  count);
-}
-
 static int store_block(struct qcow2_writer *w, struct err *err)
 {
 	qcow2_block_fill(&w->config, w->block_done, w->room.next, w->block);
@@ -99,6 +87,23 @@ static int store_block(struct qcow2_writer *w, struct err *err)
 		return -1;
 	memset(w->block, 0, w->config.cluster_size);
 	w->block_done++;
+	return 0;
+}
+
+int qcow2_count(struct qcow2_writer *w, uint64_t cluster, uint64_t count,
+		struct err *err)
+{
+	uint64_t entries = (uint64_t)1 << w->room.count_bits;
+
+	/* Blocks before that of the cluster being filled are complete, and
+	 * store_blocks never passes it: then it is the open one. */
+	while (w->block_done < cluster / entries)
+		if (store_block(w, err))
+			return -1;
+	/* A count of 1 is filled in when the block is stored. */
+	if (count > 1)
+		put_count(w->block, w->config.refcount_order, cluster % entries,
+			  count);
 	return 0;
 }
 
@@ -183,7 +188,10 @@ int qcow2_l2_place(struct qcow2_writer *w, struct unit *unit, uint64_t index,
 		return -1;
 	if (w->l1[index])
 		return 0;
-	if (qcow2_take(w, unit, 1, &w->l1[index], err))
+	/* What it maps comes behind it, compressed clusters too: who reads in
+	 * one pass has then nothing to keep. */
+	if (qcow2_pack_close(w, err) ||
+	    qcow2_take(w, unit, 1, &w->l1[index], err))
 		return -1;
 	return w->plan ? qcow2_plan_l2(w, unit, index, err) : 0;
 }
@@ -340,12 +348,8 @@ int qcow2_end(struct qcow2_writer *w, struct err *err)
 	struct qcow2_head head = { .size = w->size };
 	uint64_t place;
 
-	/* First the blocks before that of the cluster being filled. */
-	if (store_blocks(w, err))
-		return -1;
-	qcow2_pack_close(w);
-	if (store_l2(w, &w->l2, err) || store_l2(w, &w->kept, err) ||
-	    store_l1(w, err))
+	if (qcow2_pack_close(w, err) || store_l2(w, &w->l2, err) ||
+	    store_l2(w, &w->kept, err) || store_l1(w, err))
 		return -1;
 	qcow2_room_end(&w->room, &w->config, &place, &head.reftable_clusters);
 	if (qcow2_check_reftable(&w->config, head.reftable_clusters, err))
