@@ -72,7 +72,7 @@ static int inspect(const struct settings *settings, struct conductor *conductor,
 
 	if (conductor_inspect(conductor, PROTOCOL_CHECK, &answers, done, err)) {
 		json_close(findings.list);
-		return -1;
+		return err_in(err, "%s", settings->argument[0]);
 	}
 	if (settings->json)
 		print_json(settings, image, findings.list, done);
@@ -88,7 +88,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	const struct driver *driver;
 
 	if (conductor_probe(conductor, image, err))
-		return -1;
+		return err_in(err, "%s", settings->argument[0]);
 	driver = driver_by_name(image->format);
 	/* What is around it was checked by decoding it to its end. */
 	if (!image->layers && (!driver || !driver->check))

@@ -46,10 +46,13 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	struct conductor_answers answers = { 0 };
 	struct protocol_done done = { 0 };
 
-	if (conductor_second(conductor, settings->argument[1], err) ||
-	    conductor_inspect(conductor, PROTOCOL_COMPARE, &answers, &done,
-			      err))
+	if (conductor_second(conductor, settings->argument[1], err))
 		return -1;
+	/* Both are read at once: the worker alone knows which it was. */
+	if (conductor_inspect(conductor, PROTOCOL_COMPARE, &answers, &done,
+			      err))
+		return err_in(err, "%s and %s", settings->argument[0],
+			      settings->argument[1]);
 	*identical = !done.differs && done.size_a == done.size_b;
 	if (settings->json)
 		print_json(&done, *identical);

@@ -189,9 +189,9 @@ static int probe_backing(struct creation *creation, const char *file,
 		return -1;
 	result = conductor_probe(conductor, image, err);
 	conductor_close(conductor);
-	if (!result && check_backing_image(creation, image, err))
-		return err_in(err, "%s", file);
-	return result;
+	if (!result)
+		result = check_backing_image(creation, image, err);
+	return result ? err_in(err, "%s", file) : 0;
 }
 
 static int use_backing(struct creation *creation, struct settings *sized,

@@ -159,7 +159,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	char tags[TAGS_LEN];
 
 	if (conductor_probe(conductor, image, err))
-		return -1;
+		return err_in(err, "%s", settings->argument[0]);
 	if (image->layers > LIMIT_COMPRESSIONS)
 		return err_set(err, ERR_BUG,
 			       "the worker found %" PRIu32 " layers",
@@ -167,7 +167,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	/* A format that no driver of ours reads has no facts to ask for. */
 	if (image->native &&
 	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
-		return -1;
+		return err_in(err, "%s", settings->argument[0]);
 	answer_tags(image, tags, sizeof tags);
 	(settings->json ? print_json : print_text)(settings->argument[0], tags,
 						   image, facts);

@@ -149,11 +149,10 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 					     .opaque = &map };
 	struct protocol_done done = { 0 };
 
-	if (conductor_probe(conductor, image, err))
-		return -1;
 	/* After an error a list stays open: it must not look complete. */
-	if (conductor_inspect(conductor, PROTOCOL_MAP, &answers, &done, err))
-		return -1;
+	if (conductor_probe(conductor, image, err) ||
+	    conductor_inspect(conductor, PROTOCOL_MAP, &answers, &done, err))
+		return err_in(err, "%s", settings->argument[0]);
 	begin(&map);
 	flush(&map, false);
 	if (map.json)

@@ -11,6 +11,7 @@
 #include "cmd/commands.h"
 #include "cmd/plan_dot.h"
 #include "cmd/planning.h"
+#include "transforms/how.h"
 
 #define PLANS_MOST 64
 #define TAGS_LEN 1024
@@ -49,6 +50,11 @@ static void print_plan(const struct plans *plans, const struct plan *plan)
 		       plan_step_text(&plan->step[i], text, sizeof text));
 	if (!plan->count)
 		printf("nothing is to be done\n");
+	for (unsigned i = 0; i < plan->count; i++)
+		if (how_of(&plan->step[i])->caveat)
+			printf("caveat: %s: %s\n",
+			       plan->step[i].transition->name,
+			       how_of(&plan->step[i])->caveat);
 	printf("weight: %.6f s\n", seconds(plan));
 	printf("temp: %s\n", answer_size(plan->temp, size, sizeof size));
 	printf("memory: %s\n", answer_size(plan->memory, size, sizeof size));
@@ -78,6 +84,8 @@ static struct json *step_json(const struct plan_step *step)
 
 	json_put_text(json, "name", step->transition->name);
 	json_put_text(json, "text", plan_step_text(step, text, sizeof text));
+	if (how_of(step)->caveat)
+		json_put_text(json, "caveat", how_of(step)->caveat);
 	return json;
 }
 
@@ -146,8 +154,9 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 		.output = settings->argument[1],
 	};
 
-	if (conductor_probe(conductor, image, err) ||
-	    planning_make(&plans->planning, settings, image, &paths, err))
+	if (conductor_probe(conductor, image, err))
+		return err_in(err, "%s", settings->argument[0]);
+	if (planning_make(&plans->planning, settings, image, &paths, err))
 		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);
