@@ -10,6 +10,7 @@
 #include "cmd/answer.h"
 #include "cmd/commands.h"
 #include "formats/codecs/codec.h"
+#include "formats/foreign.h"
 #include "formats/probe.h"
 
 static const char *const tools[] = { "qemu-img", "qemu-io", "qemu-nbd", NULL };
@@ -66,6 +67,18 @@ static void print_driver(const struct driver *driver)
 		       row->initial ? row->initial : "", row->help);
 }
 
+/* What qemu-img does with a format, where it is installed. */
+static const char *by_tool(const char *name)
+{
+	const struct foreign *foreign = foreign_by_name(name);
+
+	if (!foreign || (!foreign->reads && !foreign->writes))
+		return "";
+	return !foreign->writes	 ? "; qemu-img reads it"
+	       : !foreign->reads ? "; qemu-img writes it"
+				 : "; qemu-img reads and writes it";
+}
+
 static void print_known(void)
 {
 	enum probe_class class;
@@ -74,9 +87,9 @@ static void print_known(void)
 	printf("recognised by name:\n");
 	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++)
 		if (!driver_by_name(name))
-			printf("  %-10s %-10s %s\n", name,
+			printf("  %-12s %-8s %s%s\n", name,
 			       class == PROBE_ARCHIVE ? "archive" : "image",
-			       title);
+			       title, by_tool(name));
 }
 
 static void print_text(void)
@@ -200,6 +213,10 @@ static struct json *known_json(void)
 		json_put_text(json, "name", name);
 		json_put_text(json, "title", title);
 		json_put_bool(json, "archive", class == PROBE_ARCHIVE);
+		const struct foreign *foreign = foreign_by_name(name);
+
+		json_put_bool(json, "qemu-reads", foreign && foreign->reads);
+		json_put_bool(json, "qemu-writes", foreign && foreign->writes);
 		json_add(list, json);
 	}
 	return list;

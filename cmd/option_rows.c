@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "cmd/options.h"
+#include "formats/foreign.h"
 #include "formats/probe.h"
 
 /* Below this not even one thread has room for its units and tables. */
@@ -59,14 +60,13 @@ int option_size(struct settings *settings, const char *text, struct err *err)
 
 /* ---- formats ---- */
 
-/* A format that is not ours, but that the probe knows; "vpc" is what qemu-img
- * calls vhd. */
+/* A format that is not ours, but that the probe or qemu-img knows. */
 static bool foreign_name(const char *name, bool archives)
 {
 	enum probe_class class;
 	const char *known, *title;
 
-	if (!strcasecmp(name, "vpc"))
+	if (foreign_by_name(name))
 		return true;
 	for (unsigned i = 0; (known = probe_known(i, &class, &title)); i++)
 		if (!strcasecmp(known, name))

@@ -29,6 +29,9 @@ load helper
 		"$(jq -c '[.codecs[].name]' all)"
 	jq -e '.recognised | any(.name == "vmdk")' all
 	jq -e '.recognised | all(.name != "qcow2")' all
+	equal '[true,true,false]' "$(jq -c '[.recognised[] |
+		select(.name == "vdi" or .name == "tar") |
+		."qemu-reads", ."qemu-writes"] | .[:3]' all)"
 }
 
 @test "tools are those found in PATH" {
