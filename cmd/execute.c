@@ -177,13 +177,16 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	return 0;
 }
 
-static int run_at_rest(struct place *place, unsigned at,
+/* A worker reads, or changes, the file where it lies. `spool`: for what it
+ * has to hand over; or -1. */
+static int run_at_rest(struct place *place, unsigned at, int spool,
 		       struct protocol_done *done, struct err *err)
 {
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	int fds[PROTOCOL_FDS] = { output_fd(place->execution->output), -1, -1,
 				  -1, -1 };
 
+	fds[PROTOCOL_FD_SPOOL] = spool;
 	place->at_output = true;
 	/* resize in place: the input worker has another view of the file. */
 	place->untouched = false;
@@ -191,13 +194,55 @@ static int run_at_rest(struct place *place, unsigned at,
 	return run_worker(place, job, fds, done, err);
 }
 
-static int run_tool(struct place *place, unsigned at, struct err *err)
+static int run_command(const struct place *place, unsigned at, int in, int out,
+		       struct tool_piece piece, struct err *err)
 {
 	const struct execution *execution = place->execution;
 	const struct plan_step *step = &execution->plan->step[at];
 	AUTO_FREE struct tool *tool = mem_zalloc(sizeof *tool);
+	char from[32], to[32];
+
+	snprintf(from, sizeof from, "/proc/self/fd/%d", in);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", out);
+	tool->input = from;
+	tool->output = to;
+	tool->goal = &execution->planning->problem.goal;
+	tool->piece = piece;
+	how_of(step)->command(tool, step);
+	return tool_run(tool, in, out, err);
+}
+
+/* A tool that works with what a worker has prepared, piece by piece. */
+static int run_pieces(struct place *place, unsigned at,
+		      struct protocol_done *done, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	struct tool_pieces pieces;
+	AUTO_FD int spool = open_temp(execution, err);
+	uint64_t from = sizeof pieces;
+
+	if (spool < 0 || run_at_rest(place, at, spool, done, err) < 0 ||
+	    tool_pieces(spool, &pieces, err) < 0)
+		return -1;
+	for (uint64_t i = 0; i < pieces.count; i++) {
+		AUTO_FD int piece = tool_piece(spool, from,
+					       pieces.piece[i].len, err);
+		if (piece < 0 ||
+		    run_command(place, at, piece, output_fd(execution->output),
+				pieces.piece[i], err) < 0)
+			return -1;
+		from += pieces.piece[i].len;
+	}
+	return 0;
+}
+
+static int run_tool(struct place *place, unsigned at, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	const struct plan_step *step = &execution->plan->step[at];
+	const struct tool_piece none = { 0, 0 };
 	AUTO_FD int temp = -1;
-	char from[32], to[32], text[128];
+	char text[128];
 	int in = reading_fd(place), out = output_fd(execution->output);
 
 	if (in < 0)
@@ -208,14 +253,8 @@ static int run_tool(struct place *place, unsigned at, struct err *err)
 			return -1;
 		out = temp;
 	}
-	snprintf(from, sizeof from, "/proc/self/fd/%d", in);
-	snprintf(to, sizeof to, "/proc/self/fd/%d", out);
-	tool->input = from;
-	tool->output = to;
-	tool->goal = &execution->planning->problem.goal;
-	how_of(step)->command(tool, step);
 	ui_step(execution->ui, plan_step_text(step, text, sizeof text));
-	if (tool_run(tool, in, out, err) < 0)
+	if (run_command(place, at, in, out, none, err) < 0)
 		return -1;
 	if (place->temp_fd >= 0)
 		close(place->temp_fd);
@@ -235,6 +274,22 @@ static int run_move(struct place *place, unsigned at, struct err *err)
 	return output_adopt(execution->output, execution->input_path, err);
 }
 
+/* Which promises do not hold is said before anything is done. */
+static void tell_caveats(const struct execution *execution)
+{
+	const struct plan *plan = execution->plan;
+	char text[512];
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		const struct plan_step *step = &plan->step[i];
+		if (!how_of(step)->caveat)
+			continue;
+		snprintf(text, sizeof text, "%s: %s", step->transition->name,
+			 how_of(step)->caveat);
+		ui_note(execution->ui, LOG_NOTE, text);
+	}
+}
+
 int execute_plan(const struct execution *execution,
 		 struct protocol_done *done, struct err *err)
 {
@@ -244,6 +299,7 @@ int execute_plan(const struct execution *execution,
 			       .untouched = true };
 	int result = 0;
 
+	tell_caveats(execution);
 	for (unsigned i = 0; i < plan->count && !result;) {
 		unsigned end = i + 1;
 		switch (how_of(&plan->step[i])->where) {
@@ -252,10 +308,12 @@ int execute_plan(const struct execution *execution,
 			result = run_pipeline(&place, i, end, done, err);
 			break;
 		case HOW_REST:
-			result = run_at_rest(&place, i, done, err);
+			result = run_at_rest(&place, i, -1, done, err);
 			break;
 		case HOW_TOOL:
-			result = run_tool(&place, i, err);
+			result = how_of(&plan->step[i])->rest
+					 ? run_pieces(&place, i, done, err)
+					 : run_tool(&place, i, err);
 			break;
 		case HOW_MOVE:
 			result = run_move(&place, i, err);

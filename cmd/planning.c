@@ -157,6 +157,10 @@ static void set_circumstance(struct planning *planning,
 		  !settings->reproducible &&
 				  machine_tool("qemu-img", path, sizeof path)
 			  ? "yes" : "");
+	state_set(start, TAG_QEMU_IO,
+		  !settings->reproducible &&
+				  machine_tool("qemu-io", path, sizeof path)
+			  ? "yes" : "");
 	state_set(start, TAG_WRITER, target->driver ? "native" : "qemu");
 	state_set(start, TAG_SURVEY,
 		  target->driver && target->driver->append_needs_survey &&

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,4 +166,33 @@ int tool_run(const struct tool *tool, int input_fd, int output_fd,
 			       tool->argument[0], WTERMSIG(status));
 	return err_set(err, ERR_DAMAGED, "%s failed: %s", tool->argument[0],
 		       *words ? words : "it did not say why");
+}
+
+int tool_pieces(int spool, struct tool_pieces *out, struct err *err)
+{
+	ssize_t got = pread(spool, out, sizeof *out, 0);
+
+	/* Nothing at all: there was nothing to do. */
+	if (!got)
+		out->count = 0;
+	else if (got != sizeof *out || out->count > TOOL_PIECES)
+		return err_set(err, ERR_BUG, "pieces for a tool make no sense");
+	for (uint64_t i = 0; i < out->count; i++)
+		if (out->piece[i].len > TOOL_PIECE_LEN)
+			return err_set(err, ERR_BUG,
+				       "a piece for a tool is too long");
+	return 0;
+}
+
+int tool_piece(int spool, uint64_t from, uint64_t len, struct err *err)
+{
+	AUTO_FREE void *bytes = mem_zalloc((size_t)len);
+	AUTO_FD int fd = memfd_create("piece", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, ERR_TEMPORARY, "make a file in memory");
+	if (pread(spool, bytes, (size_t)len, (off_t)from) != (ssize_t)len ||
+	    write(fd, bytes, (size_t)len) != (ssize_t)len)
+		return err_sys(err, ERR_IO, "hand a piece to a tool");
+	return STEAL_FD(fd);
 }

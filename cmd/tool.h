@@ -13,4 +13,9 @@
 int tool_run(const struct tool *tool, int input_fd, int output_fd,
 	     struct err *err);
 
+/* What a worker has left in the spool, as far as it makes sense. */
+int tool_pieces(int spool, struct tool_pieces *out, struct err *err);
+/* A file in memory with `len` bytes of the spool; or -1. */
+int tool_piece(int spool, uint64_t from, uint64_t len, struct err *err);
+
 #endif

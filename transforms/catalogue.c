@@ -27,6 +27,7 @@ extern const struct transition transition_qemu_read_output;
 extern const struct transition transition_qemu_write;
 extern const struct transition transition_qemu_resize;
 extern const struct transition transition_gpt_fix_file;
+extern const struct transition transition_gpt_fix_qemu;
 
 const struct transition *const catalogue[] = {
 	&transition_rename,
@@ -52,6 +53,7 @@ const struct transition *const catalogue[] = {
 	&transition_qemu_write,
 	&transition_qemu_resize,
 	&transition_gpt_fix_file,
+	&transition_gpt_fix_qemu,
 	NULL,
 };
 

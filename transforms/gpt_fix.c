@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Transitions: after a resize, the backup partition table moves to the new
- * end: as an overlay on the guest's way through, or in place in a raw file. */
+ * end: as an overlay on the guest's way through, or in place in a raw file.
+ * Other formats at rest have a file of their own (gpt_fix_qemu.c). */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "formats/gpt.h"
 #include "formats/overlay.h"
 #include "transforms/costs.h"
+#include "transforms/gpt_fix.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
@@ -148,15 +149,13 @@ static int write_patches(int fd, const struct gpt_patch *patches,
 	return 0;
 }
 
-static int gpt_fix_file_rest(struct build *build, const struct plan_step *step,
-			     struct err *err)
+int gpt_fix_patches(struct build *build,
+		    struct gpt_patch patches[GPT_PATCHES], unsigned *count,
+		    struct err *err)
 {
-	struct gpt_patch patches[GPT_PATCHES];
-	unsigned count;
 	struct gpt gpt;
-	int result;
 
-	(void)step;
+	*count = 0;
 	if (build_enter_guest(build, err) < 0)
 		return -1;
 	size_t len = (size_t)min_u64(GPT_HEAD_LEN, build->disk->size);
@@ -168,8 +167,19 @@ static int gpt_fix_file_rest(struct build *build, const struct plan_step *step,
 	gpt_read(head, len, NULL, 0, 0, &gpt);
 	if (gpt.state != GPT_AT_END)
 		return 0;
-	if (gpt_move_backup(head, len, &gpt, build->disk->size, patches,
-			    &count, err) < 0)
+	return gpt_move_backup(head, len, &gpt, build->disk->size, patches,
+			       count, err);
+}
+
+static int gpt_fix_file_rest(struct build *build, const struct plan_step *step,
+			     struct err *err)
+{
+	struct gpt_patch patches[GPT_PATCHES];
+	unsigned count;
+	int result;
+
+	(void)step;
+	if (gpt_fix_patches(build, patches, &count, err) < 0)
 		return -1;
 	result = write_patches(build_source(build)->fd, patches, count, err);
 	gpt_patches_free(patches, count);

@@ -2,13 +2,15 @@
 /*
  * How a transition is carried out: what `how` of a catalogue row points to.
  * Exactly one of the three functions is given, but for steps that only
- * change how the bytes are moved.
+ * change how the bytes are moved, and tools with pieces.
  *
  *   PIPELINE  becomes part of one fused run in a worker; a row of such steps
  *             moves the data once. `ends`: it goes to a file of ours, and the
  *             next step starts from there.
  *   REST      a worker changes or reads the file where it lies.
- *   TOOL      an external program, between workers.
+ *   TOOL      an external program, between workers. With `rest`, a worker
+ *             first puts pieces into the spool, and the program is run once
+ *             for each, in their order, with the piece as its input.
  *   MOVE      the input itself becomes the output, on commit.
  */
 #ifndef TRANSFORMS_HOW_H
@@ -21,11 +23,26 @@ enum how_where { HOW_PIPELINE, HOW_REST, HOW_TOOL, HOW_MOVE };
 
 #define TOOL_ARGUMENTS 24
 
+/* What a worker leaves at the start of the spool; the bytes of the pieces
+ * follow, without gaps. `offset` is for the command's use. */
+#define TOOL_PIECES 4
+#define TOOL_PIECE_LEN ((uint64_t)MIB)
+
+struct tool_piece {
+	uint64_t offset, len;
+};
+
+struct tool_pieces {
+	uint64_t count;
+	struct tool_piece piece[TOOL_PIECES];
+};
+
 /* A command line being made. Files are named by /proc/self/fd paths that the
  * conductor provides; the format is always stated. */
 struct tool {
 	const char *input, *output; /* paths; equal for in place */
 	const struct goal *goal;
+	struct tool_piece piece; /* of this run, where there are pieces */
 	unsigned count;
 	char argument[TOOL_ARGUMENTS][256]; /* argument[0]: the program */
 };
@@ -41,6 +58,9 @@ struct how {
 	int (*rest)(struct build *build, const struct plan_step *step,
 		    struct err *err);
 	void (*command)(struct tool *tool, const struct plan_step *step);
+	/* Which promises do not hold on this route, for the plan and the run
+	 * to say; NULL: all hold. */
+	const char *caveat;
 };
 
 static inline const struct how *how_of(const struct plan_step *step)

@@ -55,7 +55,18 @@ static void qemu_convert(struct tool *tool, const struct plan_step *step)
 	tool_add(tool, "%s", tool->output);
 }
 
-static const struct how how = { .where = HOW_TOOL, .command = qemu_convert };
+static const struct how how_read = {
+	.where = HOW_TOOL,
+	.command = qemu_convert,
+	.caveat = "a truncated or damaged input may be read as zeros without "
+		  "a word, and the tool may round the size",
+};
+static const struct how how_write = {
+	.where = HOW_TOOL,
+	.command = qemu_convert,
+	.caveat = "what is written follows the tool's version, and the tool "
+		  "may round the size",
+};
 
 #define QEMU_READ_NEEDS                                                     \
 	{ TAG_COMPRESSION, NEED_IS, "" }, { TAG_ARCHIVE, NEED_IS, "" },     \
@@ -78,7 +89,7 @@ const struct transition transition_qemu_read = {
 	.needs = { QEMU_READ_NEEDS },
 	.sets = { QEMU_READ_SETS, { TAG_PLACE, SET_TO, "temp" } },
 	.cost = qemu_cost,
-	.how = &how,
+	.how = &how_read,
 };
 
 const struct transition transition_qemu_read_output = {
@@ -93,7 +104,7 @@ const struct transition transition_qemu_read_output = {
 	},
 	.sets = { QEMU_READ_SETS, { TAG_PLACE, SET_TO, "output" } },
 	.cost = qemu_cost,
-	.how = &how,
+	.how = &how_read,
 };
 
 const struct transition transition_qemu_write = {
@@ -122,5 +133,5 @@ const struct transition transition_qemu_write = {
 		{ TAG_PLACE, SET_TO, "output" },
 	},
 	.cost = qemu_cost,
-	.how = &how,
+	.how = &how_write,
 };
