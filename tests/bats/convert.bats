@@ -63,7 +63,7 @@ prepare() {
 	make_pattern in.raw data:1000
 	runs 0 in.raw out.qcow2
 	[[ $stderr == "imgconv: "*512* || $stderr == "imgconv: "*1024* ]]
-	fails 69 "*" --no-pad in.raw no.qcow2
+	fails 77 "*in.raw*1000*512*" --no-pad in.raw no.qcow2
 	nothing_at no.qcow2
 	runs 0 --no-pad in.raw out.raw
 	same_bytes in.raw out.raw
@@ -157,9 +157,17 @@ prepare() {
 		jq -r '."format-specific".data."compression-type"')"
 	qemu-img map --output=json out.qcow2 | jq -e 'any(.data and
 		(has("offset") | not))'
-	# Not larger than theirs by more than 4 %.
-	qemu-img convert -c -O qcow2 in.raw theirs.qcow2
-	[ "$(size_of out.qcow2)" -le $(($(size_of theirs.qcow2) * 104 / 100)) ]
+}
+
+@test "-c of real files is at most 4 % larger than what qemu-img makes" {
+	# Programs, as a system disk has them; enough for rounding not to count.
+	find /usr/bin /usr/sbin -type f -size +50k -size -4M -readable | sort |
+		xargs cat | head -c 24M >in.raw
+	[ "$(size_of in.raw)" -gt 8000000 ]
+	runs 0 -f raw -c in.raw out.qcow2
+	qemu-img convert -f raw -c -O qcow2 in.raw theirs.qcow2
+	[ "$(size_of out.qcow2)" -le $(($(size_of theirs.qcow2) * 104 / 100)) ] ||
+		fail "$(size_of out.qcow2) against $(size_of theirs.qcow2)"
 }
 
 @test "--compress=zlib and zstd, with levels and cluster sizes" {

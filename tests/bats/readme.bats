@@ -66,9 +66,9 @@ extract_blocks() {
 
 @test "the folders on the map are there, and no others" {
 	local folder
-	for folder in $(sed -n 's/^| \(`[a-z].*\) | .*/\1/p' \
-		"$IMGCONV_SOURCE/README.md" | grep -oE '`[a-z]+/`' |
-		tr -d '`/' | sort -u); do
+	# The first column of the table.
+	for folder in $(grep '^| `' "$IMGCONV_SOURCE/README.md" |
+		cut -d'|' -f2 | tr -d '`/,'); do
 		[ -d "$IMGCONV_SOURCE/$folder" ] || fail "no folder $folder"
 	done
 	for folder in base io formats planner transforms cmd tests man bench \

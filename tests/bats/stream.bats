@@ -81,9 +81,11 @@ prepare() {
 	qemu-img create -q -f vdi disk.vdi 1M
 	qemu-img create -q -f vhdx disk.vhdx 8M
 	for name in disk.vmdk disk.vdi disk.vhdx; do
-		run --separate-stderr "$IMGCONV" $name -O raw a.raw
+		run --separate-stderr without_tools "$IMGCONV" $name -O raw \
+			a.raw
 		equal 69 "$status" "$name"
-		run --separate-stderr drip 4096 $name "$IMGCONV" -O raw - b.raw
+		run --separate-stderr drip 4096 $name env "PATH=$PWD/no-tools" \
+			"$IMGCONV" -O raw - b.raw
 		equal 69 "$status" "$name in a pipe"
 		[[ $stderr == *"${name#disk.}"* ]]
 		nothing_at b.raw
@@ -94,11 +96,16 @@ prepare() {
 	nothing_at b.raw
 }
 
-@test "the reader goes away: dies of SIGPIPE, and says nothing on stdout" {
+@test "the reader goes away: dies of SIGPIPE, or says so in one line" {
 	make_pattern in.raw data:8M
-	run bash -c '"$1" in.raw -O raw - 2>said | head -c 1 >/dev/null
+	# Whatever calls the tests may ignore SIGPIPE, which is inherited.
+	run env --default-signal=PIPE bash -c '"$1" in.raw -O raw - 2>said | head -c 1 >/dev/null
 		exit ${PIPESTATUS[0]}' - "$IMGCONV"
-	equal 141 "$status"
+	case $status in
+	141) [ ! -s said ] ;;
+	74) equal 1 "$(grep -c '^imgconv: ' said)" ;;
+	*) fail "status $status" ;;
+	esac
 }
 
 @test "stdout closed, or a terminal's worth of nothing on stdin" {
