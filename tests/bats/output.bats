@@ -59,7 +59,7 @@ prepare() {
 	for out in in.raw ./in.raw symbolic.raw hard.raw; do
 		run --separate-stderr "$IMGCONV" --force in.raw $out
 		[ "$status" -ge 64 ] || fail "$out: status $status"
-		[[ $stderr == "imgconv: "*same* ]] || fail "$stderr"
+		[[ $stderr == "imgconv: $out: "*input* ]] || fail "$stderr"
 		same_bytes before in.raw
 	done
 }
