@@ -105,7 +105,8 @@ static void ring_place(struct ring *ring, struct err *err)
 	struct ring_slot *slot = ring_at(ring, ring->turn);
 	bool in_order = !ring->pump->writer->sink ||
 			!ring->pump->writer->sink->seekable;
-	bool keep_head = ring->pump->head_last && ring->turn == 0;
+	bool keep_head = ring->pump->head_last && !in_order &&
+			 slot->work.kind == SLOT_UNIT && !slot->work.offset;
 	int result;
 
 	ring->placing = true;
@@ -114,6 +115,10 @@ static void ring_place(struct ring *ring, struct err *err)
 	result = pump_place(&ring->feed, &slot->work, err);
 	if (!result && in_order)
 		result = pump_store(&ring->feed, &slot->work, err);
+	/* What was there before must not look valid in the meantime. */
+	if (!result && keep_head)
+		result = sink_zero(ring->pump->writer->sink, 0,
+				   slot->work.unit.len, SINK_ZERO_SPARSE, err);
 	pthread_mutex_lock(&ring->mutex);
 	ring->placing = false;
 	ring->turn++;
@@ -206,8 +211,11 @@ int pump_run(struct pump *pump, struct err *err)
 	pump_feed_init(&ring.feed, pump);
 	for (unsigned i = 0; i < ring.count; i++)
 		pump_slot_init(&ring.feed, &ring.slot[i].work);
-	ring_run(&ring);
-	result = ring_finish(&ring, err);
+	result = pump_feed_start(&ring.feed, err);
+	if (!result) {
+		ring_run(&ring);
+		result = ring_finish(&ring, err);
+	}
 	for (unsigned i = 0; i < ring.count; i++)
 		pump_slot_free(&ring.slot[i].work);
 	if (ring.head_waits)

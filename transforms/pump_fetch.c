@@ -26,6 +26,23 @@ void pump_feed_init(struct pump_feed *feed, struct pump *pump)
 		pump->writer->unit_len = UNIT_LEN_MAX;
 }
 
+int pump_feed_start(struct pump_feed *feed, struct err *err)
+{
+	struct pump *pump = feed->pump;
+
+	if (!pump->walk || pump->walk->ordered)
+		return 0;
+	if (pump->digest || !pump->walk->size_known ||
+	    !pump->writer->any_order)
+		return err_set(err, ERR_BUG,
+			       "%s in the order of the file: no digest, no "
+			       "unknown size, no writer in order",
+			       pump->walk->format);
+	/* Where nothing will be yielded old content must not show. */
+	return writer_zero(pump->writer, 0, pump->walk->size, EXTENT_HOLE,
+			   err);
+}
+
 static uint64_t pad(const struct pump_feed *feed, uint64_t size)
 {
 	return feed->pump->sector > 1 ? round_up(size, feed->pump->sector)
@@ -175,20 +192,46 @@ static int fetch_disk(struct pump_feed *feed, struct pump_slot *slot,
 	return 1;
 }
 
+/* The next piece of an ordered walk, its bytes in `buf`: what was carried
+ * over, or what comes into `room`. With less room than the walk asks for, the
+ * bytes are fetched aside. */
+static int next_ordered(struct pump_feed *feed, unsigned char *buf,
+			size_t room, struct walk_piece *piece, struct err *err)
+{
+	struct walk *walk = feed->pump->walk;
+	int got = 1;
+
+	if (!feed->carry_len && room >= walk->sector_size)
+		return walk_next(walk, buf, room, piece, err);
+	if (!feed->carry_len) {
+		feed->carry_at = 0;
+		got = walk_next(walk, feed->carry, sizeof feed->carry, piece,
+				err);
+		if (got <= 0 || piece->kind != EXTENT_DATA)
+			return got;
+		feed->carry_len = piece->stored;
+	}
+	piece->kind = EXTENT_DATA;
+	piece->stored = min_u64(feed->carry_len, room);
+	memcpy(buf, feed->carry + feed->carry_at, piece->stored);
+	feed->carry_at += piece->stored;
+	feed->carry_len -= piece->stored;
+	return got;
+}
+
 /* Pieces in order are joined until the unit is full; ranges without data are
  * written out as zeros in it (streams that know holes are rare). */
 static int fetch_ordered(struct pump_feed *feed, struct pump_slot *slot,
 			 struct err *err)
 {
-	struct walk *walk = feed->pump->walk;
 	size_t room = feed->pump->writer->unit_len, fill = 0;
 	struct walk_piece piece;
 	int got = 1;
 
 	while (fill < room) {
 		if (!feed->gap) {
-			got = walk_next(walk, slot->unit.data + fill,
-					room - fill, &piece, err);
+			got = next_ordered(feed, slot->unit.data + fill,
+					   room - fill, &piece, err);
 			if (got <= 0)
 				break;
 			if (piece.kind == EXTENT_DATA) {
@@ -255,11 +298,19 @@ static int fetch_scattered(struct pump_feed *feed, struct pump_slot *slot,
 int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
 	       struct err *err)
 {
-	if (feed->pump->disk)
+	struct walk *walk = feed->pump->walk;
+	int got;
+
+	if (feed->pump->disk) {
+		slot->total = feed->pump->disk->size;
 		return fetch_disk(feed, slot, err);
-	if (feed->pump->walk->ordered)
-		return fetch_ordered(feed, slot, err);
-	return fetch_scattered(feed, slot, err);
+	}
+	got = walk->ordered ? fetch_ordered(feed, slot, err)
+			    : fetch_scattered(feed, slot, err);
+	/* Noted here: when the slot is placed, another thread may be in the
+	 * walk again. */
+	slot->total = walk->size_known ? walk->size : 0;
+	return got;
 }
 
 int pump_feed_end(struct pump_feed *feed, struct err *err)

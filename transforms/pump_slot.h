@@ -4,6 +4,7 @@
 #ifndef TRANSFORMS_PUMP_SLOT_H
 #define TRANSFORMS_PUMP_SLOT_H
 
+#include "base/limits.h"
 #include "formats/codecs/codec.h"
 #include "transforms/pump.h"
 
@@ -17,6 +18,7 @@ struct pump_slot {
 	enum slot_kind kind;
 	uint64_t offset, length; /* guest bytes, padding not counted */
 	uint64_t padded;	 /* ... counted */
+	uint64_t total;		 /* the guest's size as known then; 0: not */
 	enum extent_kind range;
 	struct unit unit;
 	struct extent from; /* SLOT_CLONE */
@@ -27,8 +29,11 @@ struct pump_slot {
 };
 
 /* Plain bytes mapped so far in one container: with more than it has, it maps
- * some of them twice. Chains longer than this are counted in the last. */
-#define FEED_SOURCES 8
+ * some of them twice. One for each file that may be open. */
+#define FEED_SOURCES LIMIT_CHAIN
+
+/* The largest sector, which is the least room an ordered walk asks for. */
+#define CARRY_LEN 4096
 
 /* Where the pump stands in its input. Used by one thread at a time. */
 struct pump_feed {
@@ -38,6 +43,9 @@ struct pump_feed {
 	/* An ordered walk's range without data, as far as not yet fetched. */
 	uint64_t gap;
 	enum extent_kind gap_kind;
+	/* Its bytes that did not fit the unit they were fetched for. */
+	unsigned char carry[CARRY_LEN];
+	size_t carry_at, carry_len;
 	struct {
 		const struct source *source;
 		uint64_t bytes;
@@ -48,6 +56,8 @@ struct pump_feed {
 struct pump_context;
 
 void pump_feed_init(struct pump_feed *feed, struct pump *pump);
+/* What must be so before the first unit. */
+int pump_feed_start(struct pump_feed *feed, struct err *err);
 void pump_slot_init(const struct pump_feed *feed, struct pump_slot *slot);
 void pump_slot_free(struct pump_slot *slot);
 int pump_context_open(struct pump_feed *feed, void **context,

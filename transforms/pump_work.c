@@ -124,11 +124,8 @@ int pump_place(struct pump_feed *feed, struct pump_slot *slot,
 	struct pump *pump = feed->pump;
 
 	if (pump->progress) {
-		uint64_t total = pump->disk ? pump->disk->size
-				 : pump->walk->size_known ? pump->walk->size
-							  : 0;
 		feed->placed += slot->length;
-		pump->progress(pump->opaque, feed->placed, total);
+		pump->progress(pump->opaque, feed->placed, slot->total);
 	}
 	switch (slot->kind) {
 	case SLOT_RANGE:
