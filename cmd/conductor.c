@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,10 +77,41 @@ static uint64_t file_size(const struct conductor_file *file)
 	return end < 0 ? 0 : (uint64_t)end;
 }
 
+/* The conversation is over and the worker did not end it: why? */
+static int worker_died(struct conductor *conductor, struct err *err)
+{
+	int status = 0;
+
+	if (conductor->worker <= 0)
+		return err_set(err, ERR_BUG, "the worker is gone");
+	waitpid(conductor->worker, &status, 0);
+	signals_unwatch_worker(conductor->worker);
+	conductor->worker = 0;
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_BUG, "the worker was ended by signal "
+			       "%d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	return err_set(err, ERR_BUG, "the worker ended with status %d",
+		       WEXITSTATUS(status));
+}
+
+/* A worker that does not take what it is told is gone: it always reads. */
+static int tell_fd(struct conductor *conductor, uint32_t type,
+		   const void *body, size_t len, int fd, struct err *err)
+{
+	struct err broken;
+
+	if (!channel_send(conductor->channel, type, body, len, fd, &broken))
+		return 0;
+	if (conductor->worker > 0)
+		kill(conductor->worker, SIGKILL);
+	return worker_died(conductor, err);
+}
+
 static int tell(struct conductor *conductor, enum protocol_type type,
 		const void *body, size_t len, struct err *err)
 {
-	return channel_send(conductor->channel, type, body, len, -1, err);
+	return tell_fd(conductor, type, body, len, -1, err);
 }
 
 static int tell_input(struct conductor *conductor, unsigned which,
@@ -107,6 +139,17 @@ static int tell_input(struct conductor *conductor, unsigned which,
 	return tell(conductor, PROTOCOL_INPUT, &about, sizeof about, err);
 }
 
+/* By number where the kernel cannot do it at once. */
+static void close_from(unsigned first)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+
+	if (!syscall(SYS_close_range, first, ~0U, 0))
+		return;
+	for (long fd = first; fd < (most > 0 ? most : 65536); fd++)
+		close((int)fd);
+}
+
 /* The worker keeps its end of the socket and stderr, nothing else. */
 static void become_worker(int channel)
 {
@@ -114,7 +157,7 @@ static void become_worker(int channel)
 
 	signals_worker();
 	dup2(kept, 3);
-	close_range(4, ~0U, 0);
+	close_from(4);
 	close(0);
 	close(1);
 	/* Numbers 0 and 1 shall not come to mean an image. */
@@ -243,87 +286,32 @@ static int answer_need(struct conductor *conductor,
 }
 
 static int answer_refer(struct conductor *conductor,
-			struct protocol_refer *refer, struct err *err)
+			const struct protocol_refer *refer, struct err *err)
 {
 	struct err refusal = { .kind = ERR_NONE };
 	int fd, result;
 
-	refer->name[sizeof refer->name - 1] = '\0';
 	fd = policy_open(&conductor->policy, refer, &refusal);
 	if (fd < 0)
 		return tell(conductor, PROTOCOL_NO_FILE, &refusal,
 			    sizeof refusal, err);
-	result = channel_send(conductor->channel, PROTOCOL_FILE, NULL, 0, fd,
-			      err);
+	result = tell_fd(conductor, PROTOCOL_FILE, NULL, 0, fd, err);
 	close(fd);
 	return result;
 }
 
 static void hear_note(struct conductor *conductor,
-		      struct protocol_note *note)
+		      const struct protocol_note *note)
 {
-	note->text[sizeof note->text - 1] = '\0';
 	ui_note(conductor->ui, note->level == LOG_NOTE ? LOG_NOTE : LOG_DETAIL,
 		note->text);
-}
-
-static void hear_extents(const struct conductor_answers *answers,
-			 const struct channel_message *message)
-{
-	struct protocol_extent *list = (void *)message->body;
-	unsigned count = message->len / sizeof *list;
-
-	for (unsigned i = 0; i < count; i++)
-		list[i].file[sizeof list[i].file - 1] = '\0';
-	if (answers && answers->extents)
-		answers->extents(answers->opaque, list, count);
-}
-
-static void hear_facts(const struct conductor_answers *answers,
-		       struct facts *facts)
-{
-	if (facts->count > FACTS_MAX)
-		facts->count = FACTS_MAX;
-	for (unsigned i = 0; i < facts->count; i++) {
-		struct fact *fact = &facts->fact[i];
-		fact->name[sizeof fact->name - 1] = '\0';
-		fact->text[sizeof fact->text - 1] = '\0';
-	}
-	if (answers && answers->facts)
-		answers->facts(answers->opaque, facts);
-}
-
-/* What the body of a message must be long; 0: any multiple of an extent. */
-static size_t expected_len(uint32_t type)
-{
-	switch (type) {
-	case PROTOCOL_NEED:
-		return sizeof(struct protocol_need);
-	case PROTOCOL_REFER:
-		return sizeof(struct protocol_refer);
-	case PROTOCOL_NOTE:
-		return sizeof(struct protocol_note);
-	case PROTOCOL_PROGRESS:
-		return sizeof(struct protocol_progress);
-	case PROTOCOL_STEP:
-	case PROTOCOL_FINDING:
-		return sizeof(struct protocol_name);
-	case PROTOCOL_FACTS:
-		return sizeof(struct facts);
-	case PROTOCOL_IMAGE:
-		return sizeof(struct image);
-	case PROTOCOL_DONE:
-		return sizeof(struct protocol_done);
-	default:
-		return 0;
-	}
 }
 
 /* Everything but the last words. */
 static int hear(struct conductor *conductor, struct channel_message *message,
 		const struct conductor_answers *answers, struct err *err)
 {
-	struct protocol_name *name = (void *)message->body;
+	const struct protocol_name *name = (void *)message->body;
 	const struct protocol_progress *progress = (void *)message->body;
 
 	switch (message->type) {
@@ -338,19 +326,22 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 		ui_progress(conductor->ui, progress->done, progress->total);
 		return 0;
 	case PROTOCOL_STEP:
-		name->text[sizeof name->text - 1] = '\0';
 		ui_step(conductor->ui, name->text);
 		return 0;
 	case PROTOCOL_FINDING:
-		name->text[sizeof name->text - 1] = '\0';
 		if (answers && answers->finding)
 			answers->finding(answers->opaque, name->text);
 		return 0;
 	case PROTOCOL_FACTS:
-		hear_facts(answers, (void *)message->body);
+		if (answers && answers->facts)
+			answers->facts(answers->opaque, (void *)message->body);
 		return 0;
 	case PROTOCOL_EXTENTS:
-		hear_extents(answers, message);
+		if (answers && answers->extents)
+			answers->extents(answers->opaque,
+					 (void *)message->body,
+					 message->len /
+						 sizeof(struct protocol_extent));
 		return 0;
 	default:
 		return err_set(err, ERR_BUG, "the worker said %u",
@@ -358,19 +349,19 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 	}
 }
 
-static int worker_died(struct conductor *conductor, struct err *err)
+/* The last words, of which `out` may expect others. */
+static int hear_done(const struct protocol_done *done, enum protocol_type last,
+		     void *out, struct err *err)
 {
-	int status = 0;
-
-	waitpid(conductor->worker, &status, 0);
-	signals_unwatch_worker(conductor->worker);
-	conductor->worker = 0;
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_BUG, "the worker was ended by signal "
-			       "%d (%s)", WTERMSIG(status),
-			       strsignal(WTERMSIG(status)));
-	return err_set(err, ERR_BUG, "the worker ended with status %d",
-		       WEXITSTATUS(status));
+	if (last == PROTOCOL_DONE)
+		memcpy(out, done, sizeof *done);
+	if (done->err.kind != ERR_NONE) {
+		*err = done->err;
+		return -1;
+	}
+	return last == PROTOCOL_DONE
+		       ? 0
+		       : err_set(err, ERR_BUG, "the worker gave no answer");
 }
 
 /* Until the worker says `last` or DONE; its body lands in `out`. */
@@ -387,26 +378,21 @@ static int converse(struct conductor *conductor, enum protocol_type last,
 		struct err broken;
 		result = channel_receive(conductor->channel, &message,
 					 &broken);
+		/* Nonsense in the frame: no more of it is wanted. */
+		if (result < 0 && conductor->worker > 0)
+			kill(conductor->worker, SIGKILL);
 		if (result <= 0)
 			return worker_died(conductor, err);
 		result = 0;
-		size_t len = expected_len(message.type);
-		if (len && message.len != len) {
-			result = err_set(err, ERR_BUG, "the worker sent %u "
-					 "bytes of %u", message.len,
-					 message.type);
+		if (protocol_check(message.type, message.body, message.len,
+				   err) < 0) {
+			result = -1;
 		} else if (message.type == PROTOCOL_DONE) {
-			struct protocol_done *done = (void *)message.body;
-			done->err.message[ERR_MESSAGE_LEN - 1] = '\0';
-			if (done->err.kind != ERR_NONE) {
-				*err = done->err;
-				result = -1;
-			}
-			if (last == PROTOCOL_DONE)
-				memcpy(out, done, sizeof *done);
+			result = hear_done((void *)message.body, last, out,
+					   err);
 			over = true;
 		} else if (message.type == (uint32_t)last) {
-			memcpy(out, message.body, len);
+			memcpy(out, message.body, message.len);
 			over = true;
 		} else {
 			result = hear(conductor, &message, answers, err);
@@ -422,28 +408,12 @@ static int converse(struct conductor *conductor, enum protocol_type last,
 
 /* ---- asking ---- */
 
-static void terminate_image(struct image *image)
-{
-	if (image->layers > LIMIT_COMPRESSIONS)
-		image->layers = LIMIT_COMPRESSIONS;
-	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++)
-		image->layer[i].codec[sizeof image->layer[i].codec - 1] = 0;
-	image->report.name[sizeof image->report.name - 1] = '\0';
-	image->report.title[sizeof image->report.title - 1] = '\0';
-	image->report.evidence[sizeof image->report.evidence - 1] = '\0';
-	image->format[sizeof image->format - 1] = '\0';
-	image->inner[sizeof image->inner - 1] = '\0';
-	image->gpt[sizeof image->gpt - 1] = '\0';
-	image->used_by[sizeof image->used_by - 1] = '\0';
-}
-
 int conductor_probe(struct conductor *conductor, struct image *out,
 		    struct err *err)
 {
 	if (tell(conductor, PROTOCOL_PROBE, NULL, 0, err) < 0 ||
 	    converse(conductor, PROTOCOL_IMAGE, out, NULL, err) < 0)
 		return -1;
-	terminate_image(out);
 	conductor->image = *out;
 	conductor->probed = true;
 	return 0;
@@ -452,8 +422,7 @@ int conductor_probe(struct conductor *conductor, struct image *out,
 static int pass_fd(struct conductor *conductor, uint32_t name, int fd,
 		   struct err *err)
 {
-	return channel_send(conductor->channel, PROTOCOL_FD, &name,
-			    sizeof name, fd, err);
+	return tell_fd(conductor, PROTOCOL_FD, &name, sizeof name, fd, err);
 }
 
 /* Layers without an index, and pipes, are unpacked to be looked into. */

@@ -3,8 +3,8 @@
  * What conductor and worker say to each other, as bodies of io/channel.h
  * messages. All plain data of fixed size: both ends are one program, forked.
  * The conductor believes nothing in it that it has not checked: texts are cut
- * at their field's end (protocol_terminate), numbers are only shown or used
- * to plan.
+ * at their field's end (protocol_check), numbers are only shown or used to
+ * plan.
  *
  *   conductor                              worker
  *   INPUT (one a file) ----------------->
@@ -20,6 +20,7 @@
 #define TRANSFORMS_PROTOCOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -191,5 +192,9 @@ struct protocol_done {
 	uint64_t difference; /* offset of the first one */
 	uint64_t size_a, size_b;
 };
+
+/* A message of the worker's: ERR_BUG unless it is one and as long as such a
+ * message is; texts and counts in `body` are made safe to use. */
+int protocol_check(uint32_t type, void *body, size_t len, struct err *err);
 
 #endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns what is to be checked of a worker's words before anything is done with
+ * them. Does not know what is done with them. */
+#include "transforms/protocol.h"
+
+#include <string.h>
+
+/* What the body of a message must be long; 0: any multiple of an extent. */
+static size_t expected_len(uint32_t type)
+{
+	switch (type) {
+	case PROTOCOL_NEED:
+		return sizeof(struct protocol_need);
+	case PROTOCOL_REFER:
+		return sizeof(struct protocol_refer);
+	case PROTOCOL_NOTE:
+		return sizeof(struct protocol_note);
+	case PROTOCOL_PROGRESS:
+		return sizeof(struct protocol_progress);
+	case PROTOCOL_STEP:
+	case PROTOCOL_FINDING:
+		return sizeof(struct protocol_name);
+	case PROTOCOL_FACTS:
+		return sizeof(struct facts);
+	case PROTOCOL_IMAGE:
+		return sizeof(struct image);
+	case PROTOCOL_DONE:
+		return sizeof(struct protocol_done);
+	default:
+		return 0;
+	}
+}
+
+/* Shown as it is: ended, and nothing that a terminal obeys. */
+static void clean(char *text, size_t room)
+{
+	text[room - 1] = '\0';
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+static void check_image(struct image *image)
+{
+	if (image->layers > LIMIT_COMPRESSIONS)
+		image->layers = LIMIT_COMPRESSIONS;
+	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++)
+		clean(image->layer[i].codec, sizeof image->layer[i].codec);
+	clean(image->report.name, sizeof image->report.name);
+	clean(image->report.title, sizeof image->report.title);
+	clean(image->report.evidence, sizeof image->report.evidence);
+	clean(image->report.conflict, sizeof image->report.conflict);
+	clean(image->format, sizeof image->format);
+	clean(image->inner, sizeof image->inner);
+	clean(image->gpt, sizeof image->gpt);
+	clean(image->used_by, sizeof image->used_by);
+}
+
+/* Their texts are cleaned where they are shown: as JSON all bytes can be. */
+static void check_facts(struct facts *facts)
+{
+	if (facts->count > FACTS_MAX)
+		facts->count = FACTS_MAX;
+	for (unsigned i = 0; i < facts->count; i++) {
+		struct fact *fact = &facts->fact[i];
+		clean(fact->name, sizeof fact->name);
+		fact->text[sizeof fact->text - 1] = '\0';
+	}
+}
+
+static void check_done(struct protocol_done *done)
+{
+	/* As a number: it may be none of the kinds. Only the conductor is
+	 * interrupted. */
+	if ((unsigned)done->err.kind >= ERR_INTERRUPTED)
+		done->err.kind = ERR_BUG;
+	done->err.signal = 0;
+	clean(done->err.message, sizeof done->err.message);
+}
+
+static void check_extents(struct protocol_extent *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		list[i].file[sizeof list[i].file - 1] = '\0';
+}
+
+int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
+{
+	size_t expected = expected_len(type);
+
+	if (expected && len != expected)
+		return err_set(err, ERR_BUG, "the worker sent %zu bytes of %u",
+			       len, type);
+	switch (type) {
+	case PROTOCOL_REFER:
+		((struct protocol_refer *)body)->name[LIMIT_NAME_LEN - 1] =
+			'\0';
+		return 0;
+	case PROTOCOL_NOTE:
+		clean(((struct protocol_note *)body)->text,
+		      sizeof(struct protocol_note) -
+			      offsetof(struct protocol_note, text));
+		return 0;
+	case PROTOCOL_STEP:
+	case PROTOCOL_FINDING:
+		clean(body, sizeof(struct protocol_name));
+		return 0;
+	case PROTOCOL_FACTS:
+		check_facts(body);
+		return 0;
+	case PROTOCOL_IMAGE:
+		check_image(body);
+		return 0;
+	case PROTOCOL_DONE:
+		check_done(body);
+		return 0;
+	case PROTOCOL_EXTENTS:
+		check_extents(body, len / sizeof(struct protocol_extent));
+		return 0;
+	case PROTOCOL_NEED:
+	case PROTOCOL_PROGRESS:
+		return 0;
+	default:
+		return err_set(err, ERR_BUG, "the worker said %u", type);
+	}
+}
