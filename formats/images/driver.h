@@ -107,7 +107,7 @@ struct driver {
 			     struct err *err);
 	/* Optional: what the first `len` bytes of a stream tell of it: the
 	 * facts that `info` shows as far as they stand in the header, and the
-	 * virtual size. For planning only. */
+	 * virtual size. For planning only. 1: more bytes are needed. */
 	int (*peek)(const unsigned char *head, size_t len, uint64_t *size,
 		    struct facts *facts, struct err *err);
 	/* Reading in one pass. `spool_fd` is an empty unnamed file for what

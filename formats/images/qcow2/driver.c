@@ -15,6 +15,7 @@ const struct driver driver_qcow2 = {
 	.suffixes = qcow2_suffixes,
 	.sectors = true,
 	.open = qcow2_open,
+	.peek = qcow2_peek,
 	.walk = qcow2_walk,
 	.walk_spools = true,
 	.create = qcow2_create,

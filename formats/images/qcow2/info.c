@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns how a qcow2's facts are named for `info`. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/checked.h"
+#include "base/mem.h"
 #include "base/units.h"
 #include "formats/images/qcow2/qcow2.h"
 
@@ -58,4 +60,30 @@ void qcow2_info(const struct qcow2_header *header,
 	for (size_t i = 0; i < snapshots->count; i++)
 		snapshot_fact(&snapshots->list[i], facts);
 	facts_number(facts, "extensions", header->extension_count);
+}
+
+int qcow2_peek(const unsigned char *head, size_t len, uint64_t *size,
+	       struct facts *facts, struct err *err)
+{
+	static const struct qcow2_snapshots not_seen;
+	struct qcow2_header *header;
+	size_t want;
+
+	if (qcow2_header_want(head, len, &want, err))
+		return -1;
+	if (want > len)
+		return 1;
+	header = mem_zalloc(sizeof *header);
+	int result = qcow2_header_parse(head, len, UINT64_MAX,
+					QCOW2_FOR_READING, header, err);
+	if (!result) {
+		*size = header->size;
+		qcow2_info(header, &not_seen, facts);
+		/* Their table lies further on in the file. */
+		if (header->snapshot_count)
+			facts_number(facts, "snapshots",
+				     header->snapshot_count);
+	}
+	free(header);
+	return result;
 }

@@ -27,11 +27,13 @@
 
 /* ---- the driver's faces: reading ---- */
 
-/* driver->open, ->walk and ->check. The walk needs a spool (walk_spools) and
+/* driver->open, ->peek, ->walk and ->check. The walk needs a spool (walk_spools) and
  * takes only the active state of an image without backing and data file;
  * anything else is ERR_UNSUPPORTED: spool the whole and use the disk. */
 struct disk *qcow2_open(struct source *source,
 			const struct open_options *options, struct err *err);
+int qcow2_peek(const unsigned char *head, size_t len, uint64_t *size,
+	       struct facts *facts, struct err *err);
 struct walk *qcow2_walk(struct source *stream,
 			const struct open_options *options, int spool_fd,
 			struct err *err);
