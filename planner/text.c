@@ -188,8 +188,8 @@ void text_want(struct text *words, const struct group *group,
 		text_add(words, "%s", want->value);
 }
 
-/* What the goal asks of one group. That something is absent which the start
- * does not have either goes without saying. */
+/* What the goal asks of one group. That something may be absent which the
+ * start does not have either goes without saying. */
 static void goal_group(struct text *words, const struct problem *problem,
 		       unsigned group)
 {
@@ -198,7 +198,8 @@ static void goal_group(struct text *words, const struct problem *problem,
 	for (unsigned i = 0; i < problem->goal.count; i++) {
 		const struct want *want = &problem->goal.want[i];
 
-		if (want->group != group || ((want->negated || !*want->value) &&
+		if (want->group != group || ((want->negated || !*want->value ||
+					      *want->value == '|') &&
 					     words_meet(want, start)))
 			continue;
 		text_want(words, &problem->vocabulary->groups[group], want,

@@ -44,7 +44,9 @@ int build_enter_guest(struct build *build, struct err *err)
 	if (!driver)
 		return err_set(err, ERR_BUG, "no driver for \"%s\"",
 			       build->format);
-	if (!strcmp(snapshot, "chosen") && !build->job->made)
+	/* Not where the file is only copied, as bytes. */
+	if (!strcmp(snapshot, "chosen") &&
+	    !strcmp(build->format, build->job->format))
 		options.snapshot = build->job->snapshot;
 	if (source->seekable)
 		build->disk = driver->open(source, &options, err);

@@ -111,11 +111,9 @@ static int make_survey(const struct run *run, struct build *build,
 		       const struct create_options *create,
 		       struct survey *survey, struct err *err)
 {
-	uint64_t granule;
+	uint32_t granule = build->target->survey_granule(create);
 
-	if (create_option_size(create, build->target->options,
-			       "cluster_size", &granule, err) < 0 ||
-	    survey_init(survey, create->size, (uint32_t)granule, err) < 0)
+	if (survey_init(survey, create->size, granule, err) < 0)
 		return -1;
 	AUTO_WRITER struct writer *writer = survey_writer(survey);
 	struct pump pump = { .disk = build->disk,
@@ -192,7 +190,8 @@ static int check_end(const struct build *build, struct err *err)
 {
 	uint64_t size;
 
-	if (check_trailer(build, err) < 0)
+	if (source_finish(build_source(build), err) < 0 ||
+	    check_trailer(build, err) < 0)
 		return -1;
 	if (build->expect_backup && build->walk &&
 	    overlay_walk_below_size(build->walk, &size) &&

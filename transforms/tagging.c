@@ -260,7 +260,8 @@ void tagging_state(const struct image *image, struct state *out)
 	state_set(out, TAG_BACKING,
 		  image->backing || image->data_file ? "yes" : "");
 	state_set(out, TAG_ENCRYPTION, image->encrypted ? "yes" : "");
-	state_set(out, TAG_GPT, image->gpt);
+	state_set(out, TAG_GPT,
+		  strcmp(image->gpt, "none") ? image->gpt : "");
 	state_set(out, TAG_PLACE, "input");
 	state_set(out, TAG_ACCESS, image->file_size_known ? "random"
 							  : "stream");

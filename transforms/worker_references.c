@@ -31,6 +31,7 @@ static int ask(struct worker_referrer *self, const char *name, int *fd,
 						 "the conductor is gone");
 	if (message.type == PROTOCOL_FILE && message.fd >= 0) {
 		*fd = message.fd;
+		message.fd = -1; /* ours now */
 		result = 0;
 	} else if (message.type == PROTOCOL_NO_FILE &&
 		   message.len == sizeof *err) {
