@@ -40,16 +40,14 @@ static bool convert_random_cost(const struct pricing *pricing,
 				struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	bool plain = !*pricing->after->tag[TAG_INNER] && !*list->image.inner &&
-		     !goal_value(pricing->goal, TAG_DIGEST);
 
-	if (plain && !strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
-	    !strcmp(pricing->before->tag[TAG_ACCESS], "random") &&
-	    !strcmp(pricing->before->tag[TAG_PLACE], "input") &&
+	if (costs_shares(pricing, pricing->before) &&
 	    goal_reached(pricing->goal, pricing->after)) {
-		/* Table by table instead of one call. */
+		/* Run by run instead of one call. */
 		out->fixed = 3 * list->coefficients->clone_us +
 			     list->coefficients->metadata_us;
+		costs_serial(out, costs_allocated(list),
+			     list->coefficients->clone_runs);
 		return true;
 	}
 	return convert_cost(pricing, out);
@@ -63,13 +61,14 @@ static bool convert_scattered_cost(const struct pricing *pricing,
 	const struct price_list *list = pricing->context;
 	double aside = costs_allocated(list) / 10;
 
-	convert_cost(pricing, out);
 	out->temp = (uint64_t)aside;
 	out->write[list->device[DEVICE_TEMP]] +=
 		aside * list->coefficients->write / 1000;
 	out->read[list->device[DEVICE_TEMP]] +=
 		aside * list->coefficients->read / 1000;
-	return true;
+	costs_pool(out, aside,
+		   list->coefficients->read + list->coefficients->write);
+	return convert_cost(pricing, out);
 }
 
 static bool convert_aside_cost(const struct pricing *pricing,
@@ -78,12 +77,11 @@ static bool convert_aside_cost(const struct pricing *pricing,
 	const struct price_list *list = pricing->context;
 	double bytes = costs_stored(list, pricing->after);
 
-	convert_cost(pricing, out);
 	out->temp = (uint64_t)bytes;
 	out->write[list->device[DEVICE_TEMP]] +=
 		bytes * list->coefficients->write / 1000;
 	out->barrier = true;
-	return true;
+	return convert_cost(pricing, out);
 }
 
 static int convert_fit(struct build *build, const struct plan_step *step,

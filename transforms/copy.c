@@ -17,12 +17,7 @@ static bool copy_cost(const struct pricing *pricing, struct cost *out)
 		return true;
 	}
 	costs_flow(pricing, out);
-	/* A copy is written whole, whether or not something changes it after
-	 * in place (where the writing is not priced again). */
-	if (!goal_reached(pricing->goal, pricing->after))
-		out->write[list->device[DEVICE_OUTPUT]] +=
-			costs_stored(list, pricing->after) *
-			list->coefficients->write / 1000;
+	/* Where something changes it in place after, that step settles it. */
 	costs_pool(out, costs_stored(list, pricing->before),
 		   list->coefficients->copy);
 	return true;
@@ -41,7 +36,9 @@ const struct transition transition_copy = {
 	},
 	.sets = {
 		{ TAG_PLACE, SET_TO, "flow" },
-		{ TAG_ACCESS, SET_TO, "stream" },
+		/* What is on its way into the output is not read again: no
+		 * other step may take the copy for a stream. */
+		{ TAG_ACCESS, SET_TO, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
 	},
 	.cost = copy_cost,

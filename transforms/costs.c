@@ -33,6 +33,7 @@ const struct coefficients costs_default = {
 	.read = 0.15,
 	.write = 0.35,
 	.clone_us = 3000,
+	.clone_runs = 0.02,
 	.metadata_us = 1500,
 	.process_us = 25000,
 	.qemu = 0.4,
@@ -113,10 +114,28 @@ void costs_settle(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
 
-	if (!strcmp(pricing->before->tag[TAG_PLACE], "flow"))
+	/* What flows unchanged where extents can be shared was not moved. */
+	bool shared = !strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
+		      !strcmp(pricing->before->tag[TAG_LAYOUT], "original");
+
+	if (!strcmp(pricing->before->tag[TAG_PLACE], "flow") && !shared)
 		costs_move(pricing, DEVICE_OUTPUT, pricing->before,
 			   list->coefficients->write, out->write);
 	out->barrier = true;
+}
+
+bool costs_shares(const struct pricing *pricing, const struct state *state)
+{
+	const struct price_list *list = pricing->context;
+	const char *inner = goal_value(pricing->goal, TAG_INNER);
+	const char *wraps = goal_value(pricing->goal, TAG_COMPRESSION);
+
+	return !strcmp(state->tag[TAG_CLONE], "yes") &&
+	       !strcmp(state->tag[TAG_ACCESS], "random") &&
+	       strcmp(state->tag[TAG_PLACE], "temp") &&
+	       strcmp(state->tag[TAG_SURVEY], "needed") &&
+	       !*list->image.inner && (!inner || !*inner || *inner == '|') &&
+	       (!wraps || !*wraps) && !goal_value(pricing->goal, TAG_DIGEST);
 }
 
 void costs_pool(struct cost *out, double bytes, double ns)

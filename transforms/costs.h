@@ -22,6 +22,7 @@ struct coefficients {
 	double scan, digest, copy; /* zero scan; SHA-256; memory to memory */
 	double read, write;	   /* of a device, page cache included */
 	double clone_us;	   /* one reflink of a whole file */
+	double clone_runs; /* reflinks run by run, out of and into tables */
 	double metadata_us;	   /* opening an image, walking its tables */
 	double process_us;	   /* starting an external tool */
 	double sync_us;
@@ -54,6 +55,10 @@ double costs_allocated(const struct price_list *list);
  */
 void costs_flow(const struct pricing *pricing, struct cost *out);
 void costs_settle(const struct pricing *pricing, struct cost *out);
+
+/* Will a conversion from `state` share its plain runs with the input, so that
+ * no data moves? */
+bool costs_shares(const struct pricing *pricing, const struct state *state);
 
 /* Work of `ns` nanoseconds a byte: on one thread of the pool, or as a serial
  * stage. */

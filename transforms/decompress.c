@@ -66,6 +66,8 @@ const struct transition transition_decompress = {
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_INDEX, SET_TO, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		/* There are no extents of it to share. */
+		{ TAG_CLONE, SET_TO, "" },
 	},
 	.cost = decompress_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE,
@@ -116,6 +118,8 @@ const struct transition transition_decompress_blocks = {
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_INDEX, SET_TO, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		/* There are no extents of it to share. */
+		{ TAG_CLONE, SET_TO, "" },
 	},
 	.cost = blocks_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE, .fit = blocks_fit },
