@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real catalogue on real problems: the cases that the planner was designed
+ * for, each with the steps that answer it. Rows that are not in the catalogue
+ * yet (members of archives, qemu-nbd) are appended to a copy of it, which
+ * shows that a row is all it takes.
+ */
+#include "plan_cases.h"
+
+#include <time.h>
+
+#define GB ((uint64_t)1 << 30)
+
+/* ---- rows to come ---- */
+
+static bool member_cost(const struct pricing *pricing, struct cost *out)
+{
+	costs_flow(pricing, out);
+	out->fixed = 100;
+	return true;
+}
+
+static const struct transition member = {
+	.name = "member",
+	.detail = GROUPS_MAX,
+	.needs = {
+		{ TAG_ARCHIVE, NEED_FILLED, "" },
+		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_LEVEL, NEED_IS, "file" },
+		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
+	},
+	.sets = {
+		{ TAG_ARCHIVE, SET_TO, "" },
+		{ TAG_LENGTH, SET_TO, "known" },
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CLONE, SET_TO, "" },
+	},
+	.cost = member_cost,
+};
+
+static bool nbd_cost(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+
+	costs_flow(pricing, out);
+	costs_serial(out, costs_allocated(list), list->coefficients->qemu);
+	out->fixed = list->coefficients->process_us;
+	return true;
+}
+
+static const struct transition nbd = {
+	.name = "qemu-nbd",
+	.detail = GROUPS_MAX,
+	.needs = {
+		{ TAG_ENCRYPTION, NEED_IS, "yes" },
+		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_ACCESS, NEED_IS, "random" },
+		{ TAG_PLACE, NEED_IS, "input|temp" },
+		{ TAG_QEMU_IMG, NEED_IS, "yes" },
+	},
+	.sets = {
+		{ TAG_ENCRYPTION, SET_TO, "" },
+		{ TAG_LEVEL, SET_TO, "guest" },
+		{ TAG_FORMAT, SET_TO, "raw" },
+		{ TAG_NATIVE, SET_TO, "ordered" },
+		{ TAG_PLACE, SET_TO, "flow" },
+		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CLONE, SET_TO, "" },
+	},
+	.cost = nbd_cost,
+};
+
+/* ---- the table ---- */
+
+struct row {
+	const char *what;
+	struct wish wish;
+	const char *id;	    /* of the cheapest plan, or NULL: none */
+	const char *reason; /* then: a word of it */
+	bool temp;	    /* a temporary file is expected */
+};
+
+#define Q2 .from = "qcow2", .size = 8 * GB
+#define R .from = "raw", .size = 4 * GB
+
+static const struct row rows[] = {
+	{ .what = "1 raw.xz -> qcow2",
+	  .wish = { R, .wrap = "xz", .to = "qcow2" },
+	  .id = "decompress,convert" },
+	{ .what = "1 the same, by blocks",
+	  .wish = { R, .wrap = "xz", .blocks = true, .to = "qcow2" },
+	  .id = "decompress,convert" },
+	{ .what = "2 raw.gz -> qcow2, of unknown length",
+	  .wish = { .from = "raw", .data = 4 * GB, .wrap = "gz",
+	    .to = "qcow2" },
+	  .id = "decompress,convert" },
+	/* A relative size needs the length, which only the archive tells. */
+	{ .what = "3 raw.tar.gz -> larger qcow2",
+	  .wish = { R, .wrap = "gz", .archive = "tar", .to = "qcow2",
+	    .resize = "+1073741824" },
+	  .id = "decompress,member,resize,convert" },
+	{ .what = "3 without an archive the length is not known: a spool",
+	  .wish = { .from = "raw", .data = 4 * GB, .wrap = "gz",
+	    .to = "qcow2", .resize = "+1073741824" },
+	  .id = "decompress,spool,resize,convert", .temp = true },
+	{ .what = "4 multi-block xz of an ordered qcow2 -> raw",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .to = "raw" },
+	  .id = "decompress-blocks,convert" },
+	{ .what = "5 multi-block xz of a fragmented qcow2 -> raw",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .redecode = 12, .to = "raw" },
+	  .id = "decompress,convert-scattered", .temp = true },
+	{ .what = "5 the same to qcow2, whose writer wants order",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .redecode = 12, .to = "qcow2",
+	    .rewrite = true },
+	  .id = "decompress,spool,convert", .temp = true },
+	{ .what = "6 single-block xz of qcow2 -> raw",
+	  .wish = { Q2, .wrap = "xz", .to = "raw" },
+	  .id = "decompress,convert-scattered", .temp = true },
+	{ .what = "6 the same to a pipe",
+	  .wish = { Q2, .wrap = "xz", .to = "raw", .sink = "stream" },
+	  .id = "decompress,spool,convert", .temp = true },
+	{ .what = "7 raw.xz -> raw.zst",
+	  .wish = { R, .wrap = "xz", .to = "raw", .to_wrap = "zst" },
+	  .id = "decompress,compress" },
+	{ .what = "8 qcow2.xz -> qcow2",
+	  .wish = { Q2, .wrap = "xz", .to = "qcow2" },
+	  .id = "decompress,check-output" },
+	{ .what = "8 with --rewrite",
+	  .wish = { Q2, .wrap = "xz", .to = "qcow2", .rewrite = true },
+	  .id = "decompress,spool,convert", .temp = true },
+	/* Clusters in use are compressed: what a conversion would have to
+	 * inflate, sharing leaves where it is. */
+	{ .what = "9 qcow2 -> larger qcow2, sharing extents",
+	  .wish = { Q2, .inner = "zlib", .gpt = true, .clone = true, .to = "qcow2",
+	    .resize = "10737418240" },
+	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	{ .what = "9 without a partition table",
+	  .wish = { Q2, .inner = "zlib", .clone = true, .to = "qcow2",
+	    .resize = "10737418240" },
+	  .id = "copy,check-output,qemu-img-resize" },
+	{ .what = "9 --no-partition-fix",
+	  .wish = { Q2, .inner = "zlib", .gpt = true, .clone = true, .to = "qcow2",
+	    .resize = "10737418240", .no_fix = true },
+	  .id = "copy,check-output,qemu-img-resize" },
+	{ .what = "9 plain clusters, so many that sharing run by run takes longer",
+	  .wish = { Q2, .gpt = true, .clone = true, .to = "qcow2",
+	    .resize = "10737418240" },
+	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	/* The fused conversion shares plain clusters too, and starting four
+	 * programs takes longer than naming a few runs. */
+	{ .what = "9 few plain clusters",
+	  .wish = { Q2, .data = GB, .gpt = true, .clone = true, .to = "qcow2",
+	    .resize = "10737418240" },
+	  .id = "resize,gpt-fix,convert" },
+	{ .what = "9 without the tools",
+	  .wish = { Q2, .inner = "zlib", .gpt = true, .clone = true, .no_qemu = true,
+	    .to = "qcow2", .resize = "10737418240" },
+	  .id = "resize,gpt-fix,convert" },
+	{ .what = "10 the same without sharing: plain data move once either way",
+	  .wish = { Q2, .gpt = true, .to = "qcow2", .resize = "10737418240" },
+	  .id = "resize,gpt-fix,convert" },
+	{ .what = "10 compressed clusters are less to move than what is in them",
+	  .wish = { Q2, .inner = "zlib", .gpt = true, .to = "qcow2",
+	    .resize = "10737418240" },
+	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	{ .what = "11 ova -> raw, the member in place",
+	  .wish = { .from = "vmdk", .size = 8 * GB, .archive = "ova", .to = "raw" },
+	  .id = "member,convert" },
+	{ .what = "12 raw -> raw with --consume",
+	  .wish = { R, .consume = true, .to = "raw" },
+	  .id = "rename" },
+	{ .what = "12 to another file system",
+	  .wish = { R, .consume = true, .other_fs = true, .to = "raw" },
+	  .id = "copy" },
+	{ .what = "12 a qcow2 is looked at first",
+	  .wish = { Q2, .consume = true, .to = "qcow2" },
+	  .id = "check,rename" },
+	{ .what = "13 raw -> raw, sharing extents",
+	  .wish = { R, .clone = true, .to = "raw" },
+	  .id = "copy" },
+	{ .what = "14 raw -> qcow2 to a pipe",
+	  .wish = { R, .to = "qcow2", .sink = "stream" },
+	  .id = "survey,convert" },
+	{ .what = "14 from a pipe to a pipe",
+	  .wish = { R, .pipe = true, .to = "qcow2", .sink = "stream" },
+	  .id = "spool,survey,convert", .temp = true },
+	{ .what = "15 --digest reads what could be renamed",
+	  .wish = { R, .consume = true, .digest = true, .to = "raw" },
+	  .id = "convert" },
+	{ .what = "15 --digest reads what could be shared",
+	  .wish = { R, .clone = true, .digest = true, .to = "raw" },
+	  .id = "convert" },
+	{ .what = "15 --digest of a qcow2.xz",
+	  .wish = { Q2, .wrap = "xz", .digest = true, .to = "qcow2" },
+	  .id = "decompress,spool,convert", .temp = true },
+	{ .what = "15 -c writes",
+	  .wish = { Q2, .clone = true, .compress = "zlib", .to = "qcow2" },
+	  .id = "convert" },
+	{ .what = "15 -c writes even what has compressed clusters",
+	  .wish = { Q2, .inner = "zlib", .clone = true, .compress = "zlib",
+	    .to = "qcow2" },
+	  .id = "convert" },
+	{ .what = "16 qcow2 with LUKS -> raw",
+	  .wish = { Q2, .luks = true, .to = "raw" },
+	  .id = "qemu-nbd,convert" },
+	{ .what = "16 without qemu",
+	  .wish = { Q2, .luks = true, .no_qemu = true, .to = "raw" },
+	  .reason = "encryption" },
+	/* 17, forbidden padding, fails before there is a problem to plan, so
+	 * that the message can name what to give: see plans.bats. */
+};
+
+/* The catalogue, and the rows to come at its end. */
+static void all_rows(const struct transition *out[ROWS_MAX])
+{
+	unsigned count = 0;
+
+	while (catalogue[count]) {
+		out[count] = catalogue[count];
+		count++;
+	}
+	out[count++] = &member;
+	out[count++] = &nbd;
+	out[count] = NULL;
+}
+
+static void check_row(const struct row *row,
+		      const struct transition *const *catalogue_of)
+{
+	struct case_problem it;
+	struct plan plan;
+	struct err err = { .kind = ERR_NONE };
+	char id[PLAN_ID_LEN];
+	unsigned before = check_failures;
+
+	case_make(&row->wish, catalogue_of, &it);
+	int result = plan_search(&it.problem, &plan, &err);
+	if (row->id) {
+		CHECK(!result);
+		CHECK_STR(result ? err.message
+				 : plan_id(&plan, id, sizeof id), row->id);
+		CHECK(result || (plan.temp > 0) == row->temp);
+	} else {
+		CHECK(result < 0);
+		CHECK_EQ(err.kind, ERR_NO_PLAN);
+		CHECK(result == 0 || strstr(err.message, row->reason));
+	}
+	if (check_failures != before)
+		fprintf(stderr, "  in case %s: %s\n", row->what,
+			err.message);
+}
+
+/* The cheapest is the first of all, and each of them reaches the goal. */
+static void check_alternatives(const struct row *row,
+			       const struct transition *const *catalogue_of)
+{
+	struct case_problem it;
+	struct plan *list = NULL;
+	struct err err;
+	unsigned count = 0;
+	char id[PLAN_ID_LEN];
+
+	if (!row->id)
+		return;
+	case_make(&row->wish, catalogue_of, &it);
+	CHECK(!plan_all(&it.problem, 64, &list, &count, &err));
+	for (unsigned i = 0; i < count; i++) {
+		struct plan *plan = &list[i];
+		CHECK(goal_reached(&it.problem.goal,
+				   &plan->step[plan->count - 1].after));
+		CHECK(!i || list[i - 1].weight <= plan->weight);
+	}
+	CHECK(count && !strcmp(plan_id(&list[0], id, sizeof id), row->id));
+	free(list);
+}
+
+/* Not a test: a figure to look at. */
+static void tell_time(const struct transition *const *catalogue_of)
+{
+	enum { ROUNDS = 20, COUNT = sizeof rows / sizeof *rows };
+	struct case_problem it;
+	struct plan plan;
+	struct err err;
+	double total = 0, most = 0;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct timespec start, end;
+		double us;
+		case_make(&rows[i].wish, catalogue_of, &it);
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		for (unsigned k = 0; k < ROUNDS; k++)
+			plan_search(&it.problem, &plan, &err);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		us = ((double)(end.tv_sec - start.tv_sec) * 1e6 +
+		      (double)(end.tv_nsec - start.tv_nsec) / 1e3) / ROUNDS;
+		total += us;
+		if (most < us)
+			most = us;
+	}
+	printf("a planning takes %.0f us on average, %.0f us at most\n",
+	       total / COUNT, most);
+}
+
+int main(void)
+{
+	const struct transition *all[ROWS_MAX];
+
+	all_rows(all);
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		check_row(&rows[i], all);
+		check_alternatives(&rows[i], all);
+	}
+	tell_time(all);
+	return check_result();
+}
