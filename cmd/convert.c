@@ -49,10 +49,13 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 		.in_place = conversion->in_place,
 	};
 	if (planning_make(&conversion->planning, settings,
-			  &conversion->image, &paths, err) < 0 ||
-	    planning_choose(&conversion->planning, settings,
-			    &conversion->plan, err) < 0)
+			  &conversion->image, &paths, err) < 0)
 		return -1;
+	if (planning_choose(&conversion->planning, settings,
+			    &conversion->plan, err) < 0)
+		return err_in(err, "%s: %s (%s)", conversion->input,
+			      conversion->image.report.title,
+			      conversion->image.format);
 	return 0;
 }
 
@@ -78,7 +81,7 @@ static int open_data_file(struct conversion *conversion,
 					     conversion->output, name);
 		conversion->data = output_open(path, options, err);
 		if (!conversion->data)
-			return -1;
+			return err_in(err, "%s", path);
 	}
 	return 0;
 }
@@ -97,7 +100,7 @@ static int open_output(struct conversion *conversion, struct err *err)
 
 	conversion->out = output_open(conversion->output, &options, err);
 	if (!conversion->out)
-		return -1;
+		return err_in(err, "%s", conversion->output);
 	signals_watch_output(conversion->out);
 	return open_data_file(conversion, &options, err);
 }
