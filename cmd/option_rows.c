@@ -254,7 +254,7 @@ static int apply_tmpdir(struct settings *settings, const char *text,
 static int apply_wrap_level(struct settings *settings, const char *text,
 			    struct err *err)
 {
-	unsigned level;
+	unsigned level = 0;
 
 	if (parse_number(text, 1, WRAP_LEVEL_MOST, &level, err))
 		return -1;

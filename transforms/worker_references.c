@@ -50,7 +50,7 @@ static struct source *open_source(struct references *references,
 {
 	struct worker_referrer *self = (struct worker_referrer *)references;
 	struct source *source;
-	int fd;
+	int fd = -1;
 
 	if (self->all->count == LIMIT_CHAIN) {
 		err_set(err, ERR_LIMIT,
