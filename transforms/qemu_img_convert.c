@@ -5,26 +5,11 @@
  * file, in which nothing names another (TAG_QEMU_READS), and is confined to
  * the files on its command line by the conductor.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
-
-void tool_add(struct tool *tool, const char *format, ...)
-{
-	va_list args;
-
-	if (tool->count == TOOL_ARGUMENTS)
-		return;
-	va_start(args, format);
-	vsnprintf(tool->argument[tool->count], sizeof tool->argument[0],
-		  format, args);
-	va_end(args);
-	tool->count++;
-}
 
 static bool qemu_cost(const struct pricing *pricing, struct cost *out)
 {
