@@ -76,6 +76,18 @@ static int refuse_shrink(const struct settings *settings,
 	return 0;
 }
 
+static int refuse_padding(const struct settings *settings,
+			  const struct driver *driver, uint64_t size,
+			  struct err *err)
+{
+	if (settings->pad || !driver || !driver->sectors || size % 512 == 0)
+		return 0;
+	return err_set(err, ERR_NO_PLAN,
+		       "no plan: the size %" PRIu64 " is not a multiple of "
+		       "512, which %s needs, and --no-pad forbids to pad it",
+		       size, driver->name);
+}
+
 static int size_goal(struct planning *planning,
 		     const struct settings *settings,
 		     const struct image *image, struct err *err)
@@ -88,7 +100,7 @@ static int size_goal(struct planning *planning,
 	planning->size_known = image->size_known;
 	planning->size = image->size;
 	if (settings->size_request == SIZE_KEEP)
-		return 0;
+		return refuse_padding(settings, driver, planning->size, err);
 	if (settings->size_request == SIZE_RELATIVE && !image->size_known) {
 		snprintf(text, sizeof text, "+%" PRIu64, size);
 		want(goal, TAG_SIZE, false, text);
@@ -100,12 +112,8 @@ static int size_goal(struct planning *planning,
 	if (!checked_round_up(size, driver && driver->sectors ? 512 : 1,
 			      &rounded) || rounded > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_USAGE, "the new size is too large");
-	if (rounded != size && !settings->pad)
-		return err_set(err, ERR_REFUSED,
-			       "the size %" PRIu64 " is not a multiple of 512, "
-			       "which %s needs: leave out --no-pad",
-			       size, driver->name);
-	if (refuse_shrink(settings, image, rounded, err) < 0)
+	if (refuse_padding(settings, driver, size, err) < 0 ||
+	    refuse_shrink(settings, image, rounded, err) < 0)
 		return -1;
 	planning->size_known = true;
 	planning->size = rounded;
@@ -174,7 +182,7 @@ static void set_circumstance(struct planning *planning,
 	if (settings->size_request == SIZE_ABSOLUTE)
 		state_set(start, TAG_LENGTH, "known");
 	if (!settings->partition_fix && !strcmp(image->gpt, "at-end"))
-		state_set(start, TAG_GPT, "none");
+		state_set(start, TAG_GPT, "");
 	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
 	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
 }
@@ -207,7 +215,9 @@ static void set_goal(struct planning *planning,
 	if (!paths->in_place)
 		want(goal, TAG_BACKING, false, "");
 	want(goal, TAG_SNAPSHOTS, true, "chosen");
-	if (resized && !strcmp(start->tag[TAG_GPT], "at-end"))
+	if (resized && settings->partition_fix &&
+	    (!strcmp(start->tag[TAG_GPT], "at-end") ||
+	     !strcmp(start->tag[TAG_GPT], "unknown")))
 		want(goal, TAG_GPT, false, "moved");
 	if (settings->digest || settings->verify)
 		want(goal, TAG_DIGEST, false, "yes");
