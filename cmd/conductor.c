@@ -459,6 +459,26 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 	return converse(conductor, PROTOCOL_DONE, done, answers, err);
 }
 
+/* A run that began with one content and ended with another made neither. The
+ * worker looks too, but only from where it was given the file. */
+static int check_unchanged(const struct conductor_file *file, struct err *err)
+{
+	const struct stat *then = &file->about;
+	struct stat now;
+
+	if (file->fd < 0 || !S_ISREG(then->st_mode))
+		return 0;
+	if (fstat(file->fd, &now) < 0)
+		return err_sys(err, ERR_IO, "look at the input again");
+	if (now.st_size == then->st_size &&
+	    now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
+		return 0;
+	return err_set(err, ERR_TEMPORARY,
+		       "the input was changed meanwhile; try again when "
+		       "nothing writes to it");
+}
+
 int conductor_run(struct conductor *conductor, const struct job *job,
 		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
 		  struct err *err)
@@ -472,7 +492,9 @@ int conductor_run(struct conductor *conductor, const struct job *job,
 	}
 	if (tell(conductor, PROTOCOL_RUN, job, sizeof *job, err) < 0)
 		return -1;
-	return converse(conductor, PROTOCOL_DONE, done, NULL, err);
+	if (converse(conductor, PROTOCOL_DONE, done, NULL, err) < 0)
+		return -1;
+	return check_unchanged(&conductor->file[0], err);
 }
 
 struct conductor *conductor_close(struct conductor *conductor)
