@@ -116,7 +116,7 @@ const struct transition transition_gpt_fix = {
 		 "through",
 	.detail = GROUPS_MAX,
 	.needs = {
-		{ TAG_GPT, NEED_IS, "at-end" },
+		{ TAG_GPT, NEED_IS, "at-end|unknown" },
 		{ TAG_GPT, NEED_GOAL_IS, "moved" },
 		{ TAG_SIZE, NEED_GOAL_SAME, "" },
 		{ TAG_LEVEL, NEED_IS, "guest" },

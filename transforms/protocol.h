@@ -143,7 +143,7 @@ struct image {
 	uint32_t snapshots;
 	bool backing, data_file, encrypted;
 	bool references_clear; /* nothing in it names another file */
-	char gpt[12];	       /* "none", "at-end", "stale" */
+	char gpt[12];	       /* "none", "at-end", "stale", "unknown" */
 	double redecode;       /* how often each block of a compressed layer
 				  would be decoded by random access; 1 best */
 	uint64_t used_end;     /* where partitions or file system end; 0 */

@@ -38,6 +38,8 @@ const struct transition transition_qemu_resize = {
 		{ TAG_FORMAT, NEED_IS, "qcow2" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		{ TAG_QEMU_IMG, NEED_IS, "yes" },
+		/* Nothing would stop it from cutting into what is inside. */
+		{ TAG_GPT, NEED_NOT, "unknown" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_BACKING, NEED_IS, "" },
 		{ TAG_ENCRYPTION, NEED_IS, "" },

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Transitions: another size, as a view while the guest streams through, or
  * in place for a raw file that lies where it shall stay. */
+#include <inttypes.h>
 #include <unistd.h>
 
-#include "formats/overlay.h"
+#include "base/checked.h"
 #include "base/mem.h"
+#include "formats/gpt.h"
+#include "formats/overlay.h"
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
@@ -18,6 +21,33 @@ static bool resize_cost(const struct pricing *pricing, struct cost *out)
 	return true;
 }
 
+/* Planning has looked at what it could see; a guest that came to light only
+ * here is held to the same rules. */
+static int check_cut(struct build *build, uint64_t size, struct err *err)
+{
+	const char *what = NULL;
+	uint64_t end;
+
+	if (size >= build->disk->size)
+		return 0;
+	if (!build->job->allow_cut)
+		return err_set(err, ERR_REFUSED,
+			       "%" PRIu64 " bytes are less than the image's %"
+			       PRIu64 "; --shrink allows it", size,
+			       build->disk->size);
+	size_t len = (size_t)min_u64(GPT_HEAD_LEN, build->disk->size);
+	AUTO_FREE unsigned char *head = mem_zalloc(len);
+	if (disk_read(build->disk, head, len, 0, err) < 0)
+		return -1;
+	end = gpt_used_end(head, len, &what);
+	if (end <= size)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		       "%s reaches to byte %" PRIu64 ", which is past the new "
+		       "size %" PRIu64 "; shrink what is inside first",
+		       what ? what : "what is inside", end, size);
+}
+
 static int resize_fit(struct build *build, const struct plan_step *step,
 		      struct err *err)
 {
@@ -28,6 +58,8 @@ static int resize_fit(struct build *build, const struct plan_step *step,
 	    build_goal_size(build, &size, err) < 0)
 		return -1;
 	build_size(build, &build->old_size);
+	if (build->disk && check_cut(build, size, err) < 0)
+		return -1;
 	if (build->disk)
 		build->disk = overlay_disk(STEAL(build->disk), size);
 	else
@@ -109,6 +141,8 @@ const struct transition transition_resize_file = {
 		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_IS, "raw" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
+		/* The guest must have been seen, not to be cut into. */
+		{ TAG_GPT, NEED_NOT, "unknown" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "flow|output" },
 		{ TAG_SINK, NEED_IS, "file" },

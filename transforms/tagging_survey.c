@@ -193,6 +193,8 @@ static int survey_stream(const struct survey_input *input,
 		use_head(input->head, *input->head_len, NULL, 0, image);
 		return 0;
 	}
+	/* The guest itself comes later, or out of order. */
+	set_text(image->gpt, sizeof image->gpt, "unknown");
 	if (!driver->peek)
 		return 0;
 	facts = mem_zalloc(sizeof *facts);
@@ -212,6 +214,7 @@ static int survey_foreign(const struct survey_input *input,
 	uint64_t size = input->source->size;
 	size_t got;
 
+	set_text(image->gpt, sizeof image->gpt, "unknown");
 	if (!foreign || !foreign->reads || !input->source->seekable)
 		return 0;
 	if (source_read(input->source, tail, sizeof tail,

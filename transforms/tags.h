@@ -18,7 +18,8 @@ enum {
 	TAG_SNAPSHOTS,	 /* "", "kept" (in the file), "chosen" (one of them) */
 	TAG_BACKING,	 /* "yes": needs another file to be read */
 	TAG_ENCRYPTION,	 /* "yes" */
-	TAG_GPT,	 /* "", "at-end", "stale", "moved" (by us) */
+	TAG_GPT,	 /* "", "at-end", "stale", "moved" (by us),
+			    "unknown" (the guest is not seen yet) */
 	TAG_DIGEST,	 /* "yes": every guest byte passed the pump in order */
 	/* Where it is and how it can be read. */
 	TAG_PLACE,   /* "input", "flow", "temp", "output" (being written, not

@@ -55,13 +55,16 @@ static inline void case_want(struct goal *goal, unsigned group, bool negated,
 static inline void case_image(const struct wish *wish, struct image *image)
 {
 	uint64_t data = wish->data ? wish->data : wish->size;
+	bool stream = wish->pipe || (wish->wrap && !wish->blocks);
+	bool seen = !strcmp(wish->from, "raw") ||
+		    (!stream && !wish->foreign);
 
 	memset(image, 0, sizeof *image);
 	snprintf(image->format, sizeof image->format, "%s", wish->from);
 	snprintf(image->inner, sizeof image->inner, "%s",
 		 wish->inner ? wish->inner : "");
 	snprintf(image->gpt, sizeof image->gpt, "%s",
-		 wish->gpt ? "at-end" : "none");
+		 !seen ? "unknown" : wish->gpt ? "at-end" : "none");
 	image->size = wish->size;
 	image->size_known = wish->size && !wish->archive;
 	image->allocated = data;
@@ -116,7 +119,7 @@ static inline void case_start(const struct wish *wish, struct state *start)
 		state_set(start, TAG_PLACE, "output");
 	if (wish->resize && *wish->resize != '+')
 		state_set(start, TAG_LENGTH, "known");
-	if (wish->no_fix)
+	if (wish->no_fix && !strcmp(start->tag[TAG_GPT], "at-end"))
 		state_set(start, TAG_GPT, "");
 }
 
@@ -138,7 +141,7 @@ static inline void case_goal(const struct wish *wish,
 	case_want(goal, TAG_SNAPSHOTS, true, "chosen");
 	if (wish->resize) {
 		case_want(goal, TAG_SIZE, false, wish->resize);
-		if (!strcmp(start->tag[TAG_GPT], "at-end"))
+		if (*start->tag[TAG_GPT] && !wish->no_fix)
 			case_want(goal, TAG_GPT, false, "moved");
 	}
 	if (wish->digest)
