@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/units.h"
 #include "cmd/options.h"
+#include "formats/codecs/codec.h"
 #include "formats/foreign.h"
 #include "formats/probe.h"
 
@@ -110,8 +112,15 @@ static int apply_from(struct settings *settings, const char *text,
 static int apply_to(struct settings *settings, const char *text,
 		    struct err *err)
 {
+	AUTO_FREE char *format = mem_strdup(text);
+	int id;
+
 	settings->to = text;
-	return option_check_format(text, false, err);
+	/* Compressions around it: "qcow2.xz". Each turn makes it shorter. */
+	while ((id = codec_by_suffix(format)) >= 0)
+		format[strlen(format) -
+		       strlen(codec_get((enum codec_id)id)->suffix)] = '\0';
+	return option_check_format(format, false, err);
 }
 
 /* One "key=value" up to the next single comma; returns what follows it. A
@@ -353,7 +362,8 @@ static int refuse_n(struct settings *settings, const char *text,
 const struct option_row option_rows[] = {
 	{ "from", 'f', "FORMAT", "the input's format, whatever its bytes say",
 	  READING, CALL(apply_from) },
-	{ "to", 'O', "FORMAT", "the output's format, not by its name",
+	{ "to", 'O', "FORMAT", "the output's format, not by its name; qcow2.xz: "
+				"and a compression",
 	  ROUTED | CREATE, CALL(apply_to) },
 	{ "option", 'o', "KEY=VALUE,...",
 	  "options of the output's format; \",,\" is a comma in a value",

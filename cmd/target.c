@@ -39,14 +39,15 @@ static bool is_device(const char *path)
 	return !stat(path, &about) && S_ISBLK(about.st_mode);
 }
 
-static int find_format(const struct settings *settings, const char *output,
-		       const char *bare, struct target *out, struct err *err)
+/* `named` is -O without its compressions, or NULL; `bare` the same of OUTPUT. */
+static int find_format(const char *named, const char *output, const char *bare,
+		       struct target *out, struct err *err)
 {
 	const struct foreign *foreign = NULL;
 
-	if (settings->to) {
-		out->driver = driver_by_name(settings->to);
-		foreign = foreign_by_name(settings->to);
+	if (named) {
+		out->driver = driver_by_name(named);
+		foreign = foreign_by_name(named);
 	} else if (is_device(output)) {
 		out->driver = driver_by_name("raw");
 	} else if (strcmp(output, "-")) {
@@ -63,9 +64,9 @@ static int find_format(const struct settings *settings, const char *output,
 		out->format = foreign->name;
 		return 0;
 	}
-	if (settings->to)
+	if (named)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "%s images cannot be written", settings->to);
+			       "%s images cannot be written", named);
 	return err_set(err, ERR_USAGE,
 		       "%s: the name does not tell the format; give -O",
 		       output);
@@ -99,11 +100,14 @@ int planning_target(const struct settings *settings, const char *output,
 		    struct target *out, struct err *err)
 {
 	AUTO_FREE char *bare = mem_strdup(output);
+	AUTO_FREE char *named = settings->to ? mem_strdup(settings->to) : NULL;
+	/* "-O qcow2.xz" says all; "-O qcow2" leaves the rest to the name. */
+	char *wrapped = named && strchr(named, '.') ? named : bare;
 
 	memset(out, 0, sizeof *out);
 	out->create = settings->create;
-	if (take_wraps(bare, out, err) < 0 ||
-	    find_format(settings, output, bare, out, err) < 0 ||
+	if (take_wraps(wrapped, out, err) < 0 ||
+	    find_format(named, output, bare, out, err) < 0 ||
 	    resolve_compress(out, err) < 0)
 		return -1;
 	if (out->driver)

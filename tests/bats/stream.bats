@@ -169,3 +169,13 @@ only_output_written() {
 		-o calls "$IMGCONV" in.raw.xz out.qcow2 -s 1G
 	only_output_written out.qcow2
 }
+
+@test "-O names the compressions around a stream too" {
+	make_odd_disk in.raw
+	imgconv -O raw.xz in.raw - >out.xz
+	xz -dc out.xz | cmp - in.raw
+	imgconv -O qcow2.gz in.raw - >out.gz
+	gzip -dc out.gz >out.qcow2
+	qemu-img compare in.raw out.qcow2
+	fails 64 "*unknown format*raw.xy*" in.raw -O raw.xy -
+}
