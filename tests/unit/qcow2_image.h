@@ -120,6 +120,7 @@ static inline unsigned char *image_read(struct source *source,
 	struct disk *disk = qcow2_open(source, options, err);
 	unsigned char *guest;
 
+	*size = 0;
 	if (!disk)
 		return NULL;
 	*size = disk->size;

@@ -50,7 +50,7 @@ static void probe_inside(const char *path, struct probe_report *report)
 	static unsigned char bytes[LIMIT_PROBE_LEN];
 	struct probe_input in = { .count = 1 };
 	uint64_t offset;
-	char command[8192];
+	char command[8192 + 64];
 	size_t len;
 	FILE *f;
 
