@@ -12,6 +12,7 @@
  * one more is room. */
 #define WATCHED 4
 
+static volatile pid_t owner; /* who installed the handlers */
 static volatile pid_t watched[WATCHED];
 static struct output *volatile watched_output;
 
@@ -26,12 +27,16 @@ static void say(const char *text)
 
 static void on_signal(int number)
 {
+	/* A child that has not yet said what it wants: the output is not its
+	 * to remove, and one line is enough. */
+	if (getpid() != owner)
+		_exit(128 + number);
 	for (unsigned i = 0; i < WATCHED; i++)
 		if (watched[i] > 0)
 			kill(watched[i], SIGKILL);
 	if (watched_output)
 		output_abandon(watched_output);
-	say("imgconv: interrupted; nothing was written\n");
+	say("imgconv: interrupted\n");
 	signal(number, SIG_DFL);
 	raise(number);
 }
@@ -42,6 +47,7 @@ void signals_setup(void)
 				    .sa_flags = SA_NODEFER };
 	struct sigaction old;
 
+	owner = getpid();
 	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
 		sigaction(fatal[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN)
