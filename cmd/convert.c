@@ -121,7 +121,8 @@ static int run_plan(struct conversion *conversion, struct err *err)
 
 	if (execute_plan(&execution, &conversion->done, err) < 0)
 		/* An output's errors name what was being made. */
-		return err_in(err, "%s", err->kind == ERR_IO
+		return err_in(err, "%s", err->kind == ERR_IO ||
+						 err->kind == ERR_CREATE
 					 ? conversion->output
 					 : conversion->input);
 	return 0;

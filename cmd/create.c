@@ -278,14 +278,10 @@ static struct output *open_output(const struct creation *creation,
 		return NULL;
 	}
 	fd = dup(output_fd(output));
-	*sink = fd < 0 ? NULL : files_sink(fd, err);
+	*sink = fd < 0 ? NULL
+		       : files_image_sink(fd, creation->settings->sync, err);
 	if (fd < 0)
 		err_sys(err, ERR_IO, "%s", path);
-	if (*sink && creation->size > (*sink)->capacity) {
-		err_set(err, ERR_CREATE, "%s: has only %" PRIu64 " bytes", path,
-			(*sink)->capacity);
-		*sink = sink_close(*sink);
-	}
 	return *sink ? output : output_close(output);
 }
 
@@ -295,7 +291,10 @@ static int write_image(struct creation *creation, struct sink *sink,
 	AUTO_WRITER struct writer *writer =
 		creation->driver->create(sink, &creation->create, err);
 
-	if (!writer || writer_finish(writer, creation->size, err))
+	if (!writer ||
+	    driver_check_room(creation->driver, &creation->create, writer,
+			      err) ||
+	    writer_finish(writer, creation->size, err))
 		return err_in(err, "%s", creation->path);
 	return 0;
 }

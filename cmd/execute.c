@@ -89,7 +89,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->output_append = !aside &&
 			     output_kind(execution->output) == OUTPUT_STREAM;
 	job->output_fresh = !aside && device && settings->target_is_zero;
-	job->head_last = !aside && device;
+	job->sync = settings->sync;
 	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
 	job->allow_cut = settings->shrink;
 	job->no_pad = !settings->pad;

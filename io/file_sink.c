@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "io/files.h"
+#include "io/head_sink.h"
 #include "io/zero.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -291,4 +292,13 @@ struct sink *files_sink(int take_fd, struct err *err)
 	file->sink.capacity = capacity;
 	file->sink.fd = STEAL_FD(fd);
 	return &file->sink;
+}
+
+struct sink *files_image_sink(int take_fd, bool sync, struct err *err)
+{
+	struct sink *sink = files_sink(take_fd, err);
+
+	if (sink && sink->ops == &device_ops)
+		return head_sink(sink, sync);
+	return sink;
 }

@@ -45,6 +45,10 @@ struct source *files_window(struct source *inner, uint64_t offset,
  * file is fresh. */
 struct sink *files_sink(int take_fd, struct err *err);
 
+/* The same for an image that is made anew: on a device its head comes last
+ * (head_sink.h; `sync` is said there). */
+struct sink *files_image_sink(int take_fd, bool sync, struct err *err);
+
 /* The same, append-only whatever `fd` is: standard output, which may be a
  * file that others write to as well. Writing starts where `fd` stands. */
 struct sink *files_stream_sink(int take_fd);

@@ -165,7 +165,7 @@ struct job {
 	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */
 	bool output_append;  /* a pipe */
-	bool head_last;	     /* a device: never valid until complete */
+	bool sync;	     /* on a device the order holds over a power cut */
 	bool clone;	     /* share extents where possible */
 	bool allow_cut;	     /* --shrink */
 	bool no_pad;	     /* --no-pad */

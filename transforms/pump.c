@@ -34,8 +34,6 @@ struct ring {
 	unsigned count;
 	uint64_t next, turn;
 	bool fetching, placing, fetched_all, stop;
-	bool head_waits; /* head_last: placed, to be stored at the end */
-	struct pump_slot head;
 	struct err err;	 /* the first failure */
 };
 
@@ -105,8 +103,6 @@ static void ring_place(struct ring *ring, struct err *err)
 	struct ring_slot *slot = ring_at(ring, ring->turn);
 	bool in_order = !ring->pump->writer->sink ||
 			!ring->pump->writer->sink->seekable;
-	bool keep_head = ring->pump->head_last && !in_order &&
-			 slot->work.kind == SLOT_UNIT && !slot->work.offset;
 	int result;
 
 	ring->placing = true;
@@ -115,20 +111,11 @@ static void ring_place(struct ring *ring, struct err *err)
 	result = pump_place(&ring->feed, &slot->work, err);
 	if (!result && in_order)
 		result = pump_store(&ring->feed, &slot->work, err);
-	/* What was there before must not look valid in the meantime. */
-	if (!result && keep_head)
-		result = sink_zero(ring->pump->writer->sink, 0,
-				   slot->work.unit.len, SINK_ZERO_SPARSE, err);
 	pthread_mutex_lock(&ring->mutex);
 	ring->placing = false;
 	ring->turn++;
 	pthread_cond_broadcast(&ring->change);
-	if (!result && keep_head) {
-		/* Out of the ring, so that the ring goes round. */
-		ring->head = slot->work;
-		pump_slot_init(&ring->feed, &slot->work);
-		ring->head_waits = true;
-	} else if (!result && !in_order) {
+	if (!result && !in_order) {
 		pthread_mutex_unlock(&ring->mutex);
 		result = pump_store(&ring->feed, &slot->work, err);
 		pthread_mutex_lock(&ring->mutex);
@@ -191,9 +178,6 @@ static int ring_finish(struct ring *ring, struct err *err)
 	}
 	if (pump_feed_end(&ring->feed, err) < 0)
 		return -1;
-	if (ring->head_waits &&
-	    pump_store(&ring->feed, &ring->head, err) < 0)
-		return -1;
 	return writer_finish(pump->writer, pump->padded, err);
 }
 
@@ -218,8 +202,6 @@ int pump_run(struct pump *pump, struct err *err)
 	}
 	for (unsigned i = 0; i < ring.count; i++)
 		pump_slot_free(&ring.slot[i].work);
-	if (ring.head_waits)
-		pump_slot_free(&ring.head);
 	pthread_cond_destroy(&ring.change);
 	pthread_mutex_destroy(&ring.mutex);
 	free(ring.slot);

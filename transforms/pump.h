@@ -31,9 +31,6 @@ struct pump {
 	/* Take plain runs over inside the kernel where files share a file
 	 * system: by sharing extents only. */
 	bool clone;
-	/* The first unit is stored when everything else is (a device never
-	 * looks valid before); needs a writer that takes any order. */
-	bool head_last;
 	uint64_t sector; /* pad the end to a multiple of this; 0 or 1: no */
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
 	/* Called from one thread at a time; `total` 0 when unknown. */

@@ -76,7 +76,8 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 	if (fd < 0)
 		return NULL;
 	sink = run->job->output_append ? files_stream_sink(fd)
-				       : files_sink(fd, err);
+				       : files_image_sink(fd, run->job->sync,
+							  err);
 	if (sink && run->job->output_fresh)
 		sink->fresh = true;
 	/* The last wrap is the outermost: nearest to the file. */
@@ -150,6 +151,8 @@ static struct writer *make_writer(const struct run *run, struct build *build,
 	writer = build->target->create(sink, create, err);
 	if (!writer)
 		err_in(err, "%s", build->target->name);
+	else if (driver_check_room(build->target, create, writer, err) < 0)
+		writer = writer_close(writer);
 out:
 	free(create);
 	return writer;
@@ -215,7 +218,6 @@ static int pump_build(const struct run *run, struct build *build,
 			     .writer = writer,
 			     .threads = job->threads,
 			     .clone = job->clone && !job->has_data_file,
-			     .head_last = job->head_last && writer->any_order,
 			     .sector = build->target->sectors ? 512 : 0,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
@@ -270,7 +272,8 @@ static int run_pipeline(const struct run *run, struct build *build,
 		return -1;
 	if (run->job->has_data_file) {
 		int fd = run_dup(run->data_fd, err);
-		data = fd < 0 ? NULL : files_sink(fd, err);
+		data = fd < 0 ? NULL
+			      : files_image_sink(fd, run->job->sync, err);
 		if (!data)
 			return -1;
 	}

@@ -51,7 +51,7 @@ static int read_back(const struct run *run, const struct build *build,
 }
 
 static int unwrap_and_read(const struct run *run, const struct build *build,
-			   unsigned char *digest, struct err *err)
+			   uint64_t size, unsigned char *digest, struct err *err)
 {
 	struct source *layer[LIMIT_COMPRESSIONS + 1];
 	unsigned depth = 0;
@@ -73,6 +73,11 @@ static int unwrap_and_read(const struct run *run, const struct build *build,
 		else
 			result = -1;
 	}
+	if (!result && !build->wraps && !strcmp(build->target->name, "raw")) {
+		/* A device goes on behind the image. */
+		layer[depth + 1] = files_window(layer[depth], 0, size);
+		depth++;
+	}
 	if (!result)
 		result = read_back(run, build, layer[depth], digest, err);
 	for (unsigned i = depth + 1; i-- > 0;)
@@ -89,7 +94,7 @@ int run_verify(const struct run *run, const struct build *build,
 	if (build->wraps && !build->target->walk)
 		return err_set(err, ERR_BUG, "%s cannot be verified inside a "
 			       "compression", build->target->name);
-	if (unwrap_and_read(run, build, digest, err) < 0)
+	if (unwrap_and_read(run, build, done->size, digest, err) < 0)
 		return err_in(err, "verify");
 	if (memcmp(digest, done->digest, sizeof digest))
 		return err_set(err, ERR_IO,

@@ -149,6 +149,10 @@ extern const struct driver *const driver_table[];
 const struct driver *driver_by_name(const char *name);
 /* By file name suffix; NULL if there is none. */
 const struct driver *driver_by_suffix(const char *file);
+/* What can be known not to fit the sink before the first byte: ERR_CREATE. */
+int driver_check_room(const struct driver *driver,
+		      const struct create_options *options,
+		      const struct writer *writer, struct err *err);
 /* Each option known to the driver, then driver->check_options; ERR_USAGE. */
 int driver_check_options(const struct driver *driver,
 			 const struct create_options *options,

@@ -177,6 +177,37 @@ static int refuse_option(const struct driver *driver, const char *name,
 		       driver->name, name, *known ? known : "none");
 }
 
+static int check_capacity(const struct sink *sink, uint64_t needed,
+			  struct err *err)
+{
+	if (needed <= sink->capacity)
+		return 0;
+	return err_set(err, ERR_CREATE,
+		       "needs %llu bytes, but the output has room for %llu",
+		       (unsigned long long)needed,
+		       (unsigned long long)sink->capacity);
+}
+
+int driver_check_room(const struct driver *driver,
+		      const struct create_options *options,
+		      const struct writer *writer, struct err *err)
+{
+	uint64_t needed = 0;
+
+	if (!options->size_known)
+		return 0;
+	if (options->data_sink &&
+	    check_capacity(options->data_sink, options->size, err))
+		return -1;
+	/* What is stored where the guest has it needs all of it; of others
+	 * the tables are known. */
+	if (writer->any_order)
+		needed = options->size;
+	else if (driver->measure)
+		needed = driver->measure(options, options->size, 0);
+	return check_capacity(writer->sink, needed, err);
+}
+
 int driver_check_options(const struct driver *driver,
 			 const struct create_options *options, struct err *err)
 {

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "check.h"
+#include "io/head_sink.h"
 #include "pump_toys.h"
 #include "transforms/pump.h"
 
@@ -112,6 +113,7 @@ static void pump(const struct setup *setup, const unsigned char *bytes,
 				      .fail_at = setup->fail_read };
 	struct source *stream = setup->pull ? fake_chunks_open(&chunks) : NULL;
 	struct open_options options = { .snapshot = NULL };
+	struct sink *head = &sink->sink;
 	struct toy_disk disk;
 	struct pump pump = { .threads = setup->threads,
 			     .clone = setup->clone,
@@ -129,9 +131,10 @@ static void pump(const struct setup *setup, const unsigned char *bytes,
 	pump.disk = pump.walk ? NULL : &disk.disk;
 	if (!pump.walk || pump.walk->ordered)
 		pump.digest = digest_open();
-	pump.writer = make_writer(setup, len, &sink->sink, &out->err);
+	if (setup->head_last)
+		head = head_sink(&sink->sink, false);
+	pump.writer = make_writer(setup, len, head, &out->err);
 	if (pump.writer) {
-		pump.head_last = setup->head_last;
 		out->unit_len = pump.writer->unit_len;
 		out->result = pump_run(&pump, &out->err);
 		writer_close(pump.writer);
@@ -151,7 +154,7 @@ static void pump(const struct setup *setup, const unsigned char *bytes,
 		walk_close(pump.walk);
 	source_close(stream);
 	source_close(&source->source);
-	sink_close(&sink->sink);
+	sink_close(head);
 }
 
 static bool same(const struct outcome *a, const struct outcome *b)
