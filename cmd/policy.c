@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -59,11 +61,15 @@ static char *allowed_root(const struct policy *policy, uint32_t from,
 			  struct err *err)
 {
 	const char *dir = policy->settings->references_dir;
-	/* Files named by named files lie where the first one's image does. */
-	const char *image = policy->path[from == 1];
+	const char *image;
 	AUTO_FREE char *folder = NULL;
 	char *root;
 
+	/* Files named by named files lie where the image they began with does.
+	 * Ends: a file has a higher number than the one that names it. */
+	while (from >= PROTOCOL_FIRST_REFERENCE)
+		from = policy->named_by[from];
+	image = policy->path[from];
 	if (!dir && !image) {
 		err_set(err, ERR_REFUSED,
 			"standard input has no folder to look in; give "
@@ -86,6 +92,27 @@ static bool is_inside(const char *path, const char *root)
 	return !strncmp(path, root, len) && path[len] == '/';
 }
 
+/* `real` without any link on the way: since it was resolved, somebody may have
+ * put one there. On an older kernel only the last part is looked at. */
+static int open_resolved(const char *real, const char *root)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	AUTO_FD int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *rest = real + strlen(root);
+	int fd;
+
+	if (folder < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, folder, rest + (*rest == '/'), &how,
+			  sizeof how);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd;
+}
+
 static int open_inside(const char *full, const char *name, const char *root,
 		       struct err *err)
 {
@@ -100,8 +127,7 @@ static int open_inside(const char *full, const char *name, const char *root,
 		return err_set(err, ERR_REFUSED,
 			       "%s lies outside %s; --allow-references=DIR "
 			       "names another folder", name, root);
-	/* The last part was a link no more when it was resolved. */
-	fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = open_resolved(real, root);
 	if (fd < 0 || fstat(fd, &about) < 0)
 		return err_sys(err, err_kind_of_errno(errno, ERR_NO_INPUT),
 			       "%s", name);
@@ -137,8 +163,10 @@ int policy_open(struct policy *policy, const struct protocol_refer *refer,
 			 : mem_strdup(root);
 	full = *name == '/' ? mem_strdup(name)
 			    : mem_printf("%s/%s", folder, name);
-	int fd = open_inside(full, name, root, err);
-	if (fd >= 0)
-		policy->path[policy->count++] = STEAL(full);
-	return fd;
+	AUTO_FD int fd = open_inside(full, name, root, err);
+	if (fd < 0)
+		return -1;
+	policy->named_by[policy->count] = refer->from;
+	policy->path[policy->count++] = STEAL(full);
+	return STEAL_FD(fd);
 }

@@ -12,6 +12,7 @@ struct policy {
 	const struct settings *settings;
 	unsigned count;
 	char *path[LIMIT_CHAIN]; /* NULL: standard input */
+	unsigned named_by[LIMIT_CHAIN];
 };
 
 void policy_init(struct policy *policy, const struct settings *settings);
