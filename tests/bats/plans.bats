@@ -53,20 +53,20 @@ traced() {
 	if [ "${out#> }" != "$out" ]; then target=-; fi
 	if [ "${in#< }" != "$in" ]; then
 		in=${in#< }
-		"$IMGCONV" plan "$@" - "$target" < <(cat "$in") >plan ||
+		"$IMGCONV" plan "$@" - "$target" < <(cat "$in") >planned ||
 			fail "no plan: $what"
 		{ "$IMGCONV" -v "$@" - "$target" < <(cat "$in") 2>log ||
 			echo $? >failed; } | cat >"${out#> }.piped"
 	else
-		"$IMGCONV" plan "$@" "$in" "$target" >plan ||
+		"$IMGCONV" plan "$@" "$in" "$target" >planned ||
 			fail "no plan: $what"
 		{ "$IMGCONV" -v "$@" "$in" "$target" 2>log ||
 			echo $? >failed; } | cat >"${out#> }.piped"
 	fi
 	[ ! -e failed ] || fail "$what: status $(cat failed): $(cat log)"
 	if [ "$target" = - ]; then mv "${out#> }.piped" "${out#> }"; fi
-	[ "$(steps <plan)" = "$(trace <log)" ] || fail \
-		"$what: planned: $(steps <plan | xargs), done: $(trace <log |
+	[ "$(steps <planned)" = "$(trace <log)" ] || fail \
+		"$what: planned: $(steps <planned | xargs), done: $(trace <log |
 			xargs)"
 }
 
@@ -292,7 +292,7 @@ moves_little() {
 	qemu-img convert -O qcow2 in.raw in.qcow2
 	qemu-img convert -c -O qcow2 in.raw packed.qcow2
 	moves_little traced in.raw copy.raw
-	equal copy "$(steps <plan)"
+	equal copy "$(steps <planned)"
 	same_bytes in.raw copy.raw
 	moves_little traced in.raw out.qcow2
 	same_disk raw in.raw qcow2 out.qcow2
