@@ -276,7 +276,7 @@ unpack() {
 	xz -9 -T2 -k in.raw
 	runs 0 in.raw.xz out.raw
 	same_bytes in.raw out.raw
-	command -v /usr/bin/time >/dev/null || return 0
+	need /usr/bin/time
 	run -0 --separate-stderr /usr/bin/time -f %M "$IMGCONV" --force \
 		in.raw.xz out.qcow2
 	[ "${stderr_lines[-1]}" -le 262144 ]

@@ -126,7 +126,7 @@ for name in sys.argv[1:]:
 	# better than any pattern in the source.
 	local objects
 	objects=$(find "$(dirname "$IMGCONV")" -maxdepth 1 -name 'libroom_*.a')
-	[ -n "$objects" ] || skip "no libraries beside $IMGCONV"
+	[ -n "$objects" ] || lack "libraries beside $IMGCONV"
 	# b, d: (un)initialised data. Sanitizers and relocated const tables
 	# add sections of their own, which nm shows as d too: look at sections.
 	case ${IMGCONV_VARIANT:-release} in
@@ -198,8 +198,8 @@ for name in sys.argv[1:]:
 }
 
 @test "no function over 150 lines" {
-	command -v ctags >/dev/null || skip "universal-ctags is not installed"
-	ctags --version | grep -q Universal || skip "ctags is not universal"
+	need ctags
+	ctags --version | grep -q Universal || lack "ctags that is universal"
 	nothing "$(code_of base io formats planner transforms cmd |
 		xargs ctags -x --kinds-C=f --fields=+ne \
 			--_xformat='%{input}:%n %N %e' |
@@ -208,7 +208,7 @@ for name in sys.argv[1:]:
 }
 
 @test "the manual pages have no errors" {
-	command -v mandoc >/dev/null || skip "mandoc is not installed"
+	need mandoc
 	[ -e man/imgconv.1 ]
 	[ -e man/imgconv-plan.7 ]
 	run -0 mandoc -T lint -W warning man/*.[1-9]

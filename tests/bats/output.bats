@@ -204,7 +204,7 @@ prepare() {
 	case ${IMGCONV_VARIANT:-} in
 	asan | tsan) return 0 ;; # the sanitizer's own memory counts
 	esac
-	[ -x /usr/bin/time ] || return 0
+	need /usr/bin/time
 	make_pattern in.raw data:300M
 	for out in out.raw out.qcow2 out.raw.gz; do
 		run -0 --separate-stderr /usr/bin/time -f %M "$IMGCONV" \
