@@ -29,14 +29,26 @@ static bool vdi_alone(const unsigned char *head, size_t len,
 	       end <= size;
 }
 
+/* The ones' complement of the sum of all bytes but the four that hold it. */
+static bool vhd_sum_is_right(const unsigned char *footer)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < 512; i++)
+		if (i < 64 || i >= 68)
+			sum += footer[i];
+	return bytes_be32(footer + 64) == ~sum;
+}
+
 /* VHD footer (Microsoft, Virtual Hard Disk Image Format Specification 1.0):
- * cookie "conectix", disk type at 60: 2 fixed, 3 dynamic, 4 differencing. It
- * stands at the very end, so a cut file has none. */
+ * cookie "conectix", disk type at 60: 2 fixed, 3 dynamic, 4 differencing,
+ * checksum at 64. It stands at the very end, so a cut file has none. */
 static bool vhd_alone(const unsigned char *head, size_t len,
 		      const unsigned char *tail, uint64_t size)
 {
 	(void)head;
-	if (len < 512 || size < 512 || memcmp(tail, "conectix", 8))
+	if (len < 512 || size < 512 || memcmp(tail, "conectix", 8) ||
+	    !vhd_sum_is_right(tail))
 		return false;
 	uint32_t type = bytes_be32(tail + 60);
 	return type == 2 || type == 3;

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "formats/foreign.h"
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
@@ -28,14 +29,29 @@ static bool qemu_cost(const struct pricing *pricing, struct cost *out)
 	return true;
 }
 
+/* Some formats have another name there than the probe's. */
+static void add_format(struct tool *tool, const char *option,
+		       const char *format)
+{
+	const struct foreign *foreign = foreign_by_name(format);
+
+	tool_add(tool, "%s", option);
+	tool_add(tool, "%s", foreign ? foreign->qemu : format);
+}
+
 static void qemu_convert(struct tool *tool, const struct plan_step *step)
 {
+	const struct foreign *made =
+		foreign_by_name(step->after.tag[TAG_FORMAT]);
+
 	tool_add(tool, "qemu-img");
 	tool_add(tool, "convert");
-	tool_add(tool, "-f");
-	tool_add(tool, "%s", step->before.tag[TAG_FORMAT]);
-	tool_add(tool, "-O");
-	tool_add(tool, "%s", step->after.tag[TAG_FORMAT]);
+	add_format(tool, "-f", step->before.tag[TAG_FORMAT]);
+	add_format(tool, "-O", step->after.tag[TAG_FORMAT]);
+	if (made && made->options) {
+		tool_add(tool, "-o");
+		tool_add(tool, "%s", made->options);
+	}
 	tool_add(tool, "%s", tool->input);
 	tool_add(tool, "%s", tool->output);
 }
