@@ -189,7 +189,8 @@ static int start_worker(struct conductor *conductor, struct err *err)
 }
 
 struct conductor *conductor_open_bare(const struct settings *settings,
-				      struct ui *ui, struct err *err)
+				      struct ui *ui, const char *path,
+				      struct err *err)
 {
 	struct conductor *conductor = mem_zalloc(sizeof *conductor);
 
@@ -198,6 +199,7 @@ struct conductor *conductor_open_bare(const struct settings *settings,
 	conductor->channel = -1;
 	conductor->file[0].fd = conductor->file[1].fd = -1;
 	policy_init(&conductor->policy, settings);
+	policy_input(&conductor->policy, 0, path);
 	if (start_worker(conductor, err) < 0)
 		return conductor_close(conductor);
 	return conductor;
@@ -215,13 +217,12 @@ struct conductor *conductor_open(const char *path,
 			close(file.fd);
 		return NULL;
 	}
-	conductor = conductor_open_bare(settings, ui, err);
+	conductor = conductor_open_bare(settings, ui, path, err);
 	if (!conductor) {
 		close(file.fd);
 		return NULL;
 	}
 	conductor->file[0] = file;
-	policy_input(&conductor->policy, 0, path);
 	if (tell_input(conductor, 0, err) < 0)
 		return conductor_close(conductor);
 	return conductor;

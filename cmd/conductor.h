@@ -54,9 +54,10 @@ int conductor_run(struct conductor *conductor, const struct job *job,
 		  struct err *err);
 
 /* A worker that has only what conductor_run hands it: for the steps after
- * the first run. */
+ * the first run. Names in what it reads are relative to `path`'s folder. */
 struct conductor *conductor_open_bare(const struct settings *settings,
-				      struct ui *ui, struct err *err);
+				      struct ui *ui, const char *path,
+				      struct err *err);
 
 /* Ends the worker if it still runs. Accepts NULL, returns NULL. */
 struct conductor *conductor_close(struct conductor *conductor);

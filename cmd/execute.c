@@ -93,6 +93,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
 	job->allow_cut = settings->shrink;
 	job->no_pad = !settings->pad;
+	job->references = settings->allow_references;
 	job->digest = settings->digest;
 	job->verify = settings->verify;
 	job->threads = execution->planning->price_list.threads;
@@ -116,7 +117,8 @@ static int run_worker(struct place *place, const struct job *job,
 
 	if (!place->untouched)
 		worker = conductor_open_bare(execution->settings,
-					     execution->ui, err);
+					     execution->ui,
+					     execution->input_path, err);
 	if (worker)
 		result = conductor_run(worker, job, fds, now, err);
 	if (worker != execution->input)

@@ -137,6 +137,26 @@ static int open_inside(const char *full, const char *name, const char *root,
 	return STEAL_FD(fd);
 }
 
+/* Is the file one of those that led to it? Ends: a file has a higher number
+ * than the one that names it. */
+static bool is_loop(const struct policy *policy, unsigned from, int fd)
+{
+	struct stat named, about;
+
+	if (fstat(fd, &named) < 0)
+		return false;
+	for (;;) {
+		const char *path = policy->path[from];
+		if (path && !stat(path, &about) &&
+		    about.st_dev == named.st_dev &&
+		    about.st_ino == named.st_ino)
+			return true;
+		if (from < PROTOCOL_FIRST_REFERENCE)
+			return false;
+		from = policy->named_by[from];
+	}
+}
+
 int policy_open(struct policy *policy, const struct protocol_refer *refer,
 		struct err *err)
 {
@@ -166,6 +186,10 @@ int policy_open(struct policy *policy, const struct protocol_refer *refer,
 	AUTO_FD int fd = open_inside(full, name, root, err);
 	if (fd < 0)
 		return -1;
+	if (is_loop(policy, refer->from, fd))
+		return err_set(err, ERR_DAMAGED,
+			       "%s leads back to itself: a loop of files that "
+			       "name each other", name);
 	policy->named_by[policy->count] = refer->from;
 	policy->path[policy->count++] = STEAL(full);
 	return STEAL_FD(fd);

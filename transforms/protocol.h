@@ -169,6 +169,7 @@ struct job {
 	bool clone;	     /* share extents where possible */
 	bool allow_cut;	     /* --shrink */
 	bool no_pad;	     /* --no-pad */
+	bool references;     /* --allow-references, also in what was made */
 	bool digest, verify;
 	uint32_t threads;
 	uint64_t memory;

@@ -164,7 +164,10 @@ static void serve_run(struct worker *worker, const struct job *job)
 				   .output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
 				   .data_fd = worker->fd[PROTOCOL_FD_DATA],
 				   .spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
-				   .references = worker_allowed(worker, 0),
+				   .references = job->references
+					? worker_references_of(
+						&worker->references, 0)
+					: NULL,
 				   .log = &worker->log,
 				   .events = &events };
 		result = run_job(&run, &done, &err);

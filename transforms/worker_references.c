@@ -67,8 +67,6 @@ static struct source *open_source(struct references *references,
 		err_set(err, ERR_REFUSED, "%s is not a file", name);
 		source = source_close(source);
 	}
-	if (!source)
-		err_in(err, "%s", name);
 	return source;
 }
 
@@ -121,10 +119,9 @@ static struct disk *open_disk(struct references *references, const char *name,
 					.log = self->all->log };
 	if (driver)
 		disk = driver->open(*source, &options, err);
-	if (!disk) {
-		err_in(err, "%s", name);
+	/* Whoever asked puts the name in front of what went wrong. */
+	if (!disk)
 		*source = source_close(*source);
-	}
 	return disk;
 }
 
