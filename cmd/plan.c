@@ -162,7 +162,8 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);
 	if (find(settings, plans, err))
-		return -1;
+		return err_in(err, "%s: %s (%s)", settings->argument[0],
+			      image->report.title, image->format);
 	if (settings->json)
 		print_json(plans);
 	else if (settings->dot)

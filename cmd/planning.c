@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cmd/machine.h"
+#include "formats/foreign.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
 #include "transforms/tagging.h"
@@ -297,11 +298,43 @@ static int choose_named(const struct planning *planning, const char *name,
 		       "there is no plan %s; see imgconv plan --all", name);
 }
 
+/* Where no driver reads the input, what would help is known, and is easier to
+ * understand than which tags are out of reach. NULL: not so. */
+static const char *why_not_read(const struct planning *planning)
+{
+	const struct image *image = &planning->price_list.image;
+	const struct state *start = &planning->problem.start;
+	const struct foreign *foreign = foreign_by_name(image->format);
+
+	if (image->native)
+		return NULL;
+	if (!foreign || !foreign->reads)
+		return "this format is recognised but not read; -f raw takes "
+		       "the bytes as they are";
+	if (!*start->tag[TAG_QEMU_IMG])
+		return "this format is read with the help of qemu-img, which "
+		       "is not installed or not allowed here";
+	if (image->layers || !image->file_size_known)
+		return "this format is read with the help of qemu-img, and "
+		       "only from a file that is not compressed; unpack it "
+		       "into one first";
+	if (!image->references_clear)
+		return "this format is read with the help of qemu-img, but "
+		       "not where the image is cut, damaged, or in need of "
+		       "another file";
+	return NULL;
+}
+
 int planning_choose(const struct planning *planning,
 		    const struct settings *settings, struct plan *out,
 		    struct err *err)
 {
 	if (settings->plan)
 		return choose_named(planning, settings->plan, out, err);
-	return plan_search(&planning->problem, out, err);
+	if (!plan_search(&planning->problem, out, err))
+		return 0;
+	const char *why = why_not_read(planning);
+	if (why && err->kind == ERR_NO_PLAN)
+		err_set(err, ERR_UNSUPPORTED, "%s", why);
+	return -1;
 }

@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Images that name other files, from wherever they come, and formats that only
+# another program reads: what is allowed, and what is said when it is not.
+
+load helper
+load images
+
+prepare() {
+	need qemu-img qemu-io xz python3
+}
+
+# An overlay over a raw file, and what both hold.
+make_overlay() {
+	make_odd_disk base.raw
+	qemu-img create -q -f qcow2 -b base.raw -F raw top.qcow2
+	qemu-io -c 'write -P 42 100K 300K' top.qcow2 >/dev/null
+	qemu-img convert -O raw top.qcow2 right.raw
+}
+
+@test "a compressed overlay finds its backing file beside it" {
+	make_overlay
+	xz -0 top.qcow2
+	fails 77 "top.qcow2.xz: qcow2: *base.raw*--allow-references" \
+		top.qcow2.xz out.raw
+	nothing_at out.raw
+	runs 0 --allow-references top.qcow2.xz out.raw
+	same_bytes right.raw out.raw
+	runs 0 --allow-references --digest top.qcow2.xz out.qcow2
+	equal "$(digest_of right.raw)  out.qcow2" "$output"
+}
+
+@test "an overlay in a pipe has no folder: one must be named" {
+	make_overlay
+	run --separate-stderr bash -c '"$0" --allow-references -O raw - no.raw \
+		< <(cat top.qcow2)' "$IMGCONV"
+	equal 77 "$status" "$stderr"
+	[[ $stderr == *"--allow-references=DIR"* ]] || fail "$stderr"
+	nothing_at no.raw
+	runs 0 --allow-references=. -O raw - out.raw < <(cat top.qcow2)
+	same_bytes right.raw out.raw
+}
+
+@test "a loop of backing files is called one, in a line that can be read" {
+	qemu-img create -q -f qcow2 a.qcow2 1M
+	qemu-img create -q -f qcow2 -b a.qcow2 -F qcow2 b.qcow2
+	qemu-img rebase -u -b b.qcow2 -F qcow2 a.qcow2
+	fails 65 "a.qcow2: *a.qcow2 leads back to itself*" \
+		--allow-references a.qcow2 out.raw
+	[ "${#stderr}" -lt 300 ] || fail "long: $stderr"
+	qemu-img rebase -u -b ./b.qcow2 -F qcow2 b.qcow2
+	fails 65 "b.qcow2: *leads back to itself*" \
+		--allow-references b.qcow2 out.raw
+	nothing_at out.raw
+}
+
+@test "VHD goes through qemu-img, which calls it something else" {
+	local subformat
+	make_odd_disk in.raw
+	for subformat in dynamic fixed; do
+		qemu-img convert -O vpc -o subformat=$subformat,force_size=on \
+			in.raw $subformat.vhd
+		runs 0 --digest $subformat.vhd $subformat.raw
+		equal "$(digest_of in.raw)  $subformat.raw" "$output"
+		[[ $stderr == *qemu-img* ]] || fail "no note: $stderr"
+	done
+	# No other size than asked for.
+	runs 0 in.raw out.vhd
+	same_disk raw in.raw vpc out.vhd
+}
+
+@test "a VHD whose footer has another checksum is not handed on" {
+	qemu-img create -q -f vpc in.vhd 8M
+	overwrite in.vhd $(($(size_of in.vhd) - 512 + 30)) 41
+	fails 69 "in.vhd: VHD*damaged*" in.vhd out.raw
+	nothing_at out.raw
+}
+
+@test "why a format is not read is said, not which tag is out of reach" {
+	qemu-img create -q -f vhdx in.vhdx 8M
+	gzip -k in.vhdx
+	fails 69 "in.vhdx.gz: VHDX (vhdx): *not compressed*" in.vhdx.gz \
+		-O raw out.raw
+	fails 69 "in.vhdx.gz: VHDX (vhdx): *not compressed*" \
+		plan in.vhdx.gz -O raw out.raw
+	run --separate-stderr without_tools "$IMGCONV" in.vhdx -O raw out.raw
+	equal 69 "$status"
+	[[ $stderr == *"in.vhdx: VHDX"*"not installed"* ]] || fail "$stderr"
+	printf 'EVF\x09\x0d\x0a\xff\x00' >in.E01
+	truncate -s 64K in.E01
+	fails 69 "in.E01: *recognised but not read*" in.E01 -O raw out.raw
+	nothing_at out.raw
+}
