@@ -3,6 +3,7 @@
 # Block devices, as output and as input. Loop devices stand in for disks;
 # without them (no root, a container) there is nothing to test.
 load helper
+load images
 
 # device NAME SIZE [losetup options]: $NAME is a device of SIZE full of 0xff.
 device() {
@@ -84,6 +85,9 @@ zeros() {
 	device dev 20M
 	local options
 	for options in "" "-c" "--compress=zstd" "-o preallocation=full"; do
+		case $options in
+		*zstd) built_with zstd || continue ;;
+		esac
 		tr '\0' '\377' </dev/zero | head -c 20M >"$dev"
 		# shellcheck disable=SC2086
 		runs 0 $options -O qcow2 in.raw "$dev"

@@ -302,10 +302,11 @@ static void test_forms(void)
 	struct guest guest = { .size = 3 * MIB + 5 * KIB + 512,
 			       .group = 8 * KIB };
 	static const char *const types[] = { "", "zlib", "zstd" };
+	size_t built = block_codec_library(BLOCK_ZSTD) ? 3 : 2;
 
 	write_raw(&guest, "guest.raw");
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-		for (size_t type = 0; type < 3; type++)
+		for (size_t type = 0; type < built; type++)
 			if (type < 2 || !strstr(forms[i], "0.10"))
 				check_form(&guest, forms[i], types[type]);
 	for (size_t i = 0; i < sizeof plain_forms / sizeof *plain_forms; i++)
