@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of the conductor, seen by its two files alone: what it holds,
+ * and how it talks with its worker. */
+#ifndef CMD_CONVERSATION_H
+#define CMD_CONVERSATION_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "cmd/conductor.h"
+#include "cmd/policy.h"
+
+struct conductor_file {
+	int fd; /* -1: none */
+	struct stat about;
+	uint64_t position; /* of a stream: bytes given out by NEED */
+	bool seekable;
+};
+
+struct conductor {
+	const struct settings *settings;
+	struct ui *ui;
+	pid_t worker;
+	int channel;
+	struct conductor_file file[2];
+	struct policy policy;
+	struct image image;
+	bool probed;
+	bool busy; /* an answer is awaited */
+};
+
+/* Say something; `fd` -1: without a descriptor. A worker that does not take
+ * what it is told is gone (it always reads): ERR_BUG says how it ended. */
+int conversation_tell(struct conductor *conductor, enum protocol_type type,
+		      const void *body, size_t len, struct err *err);
+int conversation_tell_fd(struct conductor *conductor, uint32_t type,
+			 const void *body, size_t len, int fd, struct err *err);
+
+/* Listen and answer until the worker says `last` or DONE; the body of `last`
+ * lands in `out`. An error in DONE is returned as ours. */
+int conversation_hear(struct conductor *conductor, enum protocol_type last,
+		      void *out, const struct conductor_answers *answers,
+		      struct err *err);
+
+#endif
