@@ -48,16 +48,21 @@ int err_sys(struct err *err, enum err_kind kind, const char *format, ...)
 
 int err_in(struct err *err, const char *format, ...)
 {
-	char inner[ERR_MESSAGE_LEN];
+	char context[ERR_MESSAGE_LEN], inner[ERR_MESSAGE_LEN];
+	size_t room, len;
 	va_list args;
 
 	memcpy(inner, err->message, sizeof inner);
 	va_start(args, format);
-	vsnprintf(err->message, sizeof err->message, format, args);
+	vsnprintf(context, sizeof context, format, args);
 	va_end(args);
-	size_t used = strlen(err->message);
-	snprintf(err->message + used, sizeof err->message - used, ": %s",
-		 inner);
+	/* What happened matters more than where: the context gives way. */
+	len = strlen(inner);
+	room = sizeof err->message - 1 - len;
+	if (room < sizeof ": ")
+		return -1;
+	snprintf(err->message, sizeof err->message, "%.*s: %s",
+		 (int)(room - strlen(": ")), context, inner);
 	make_printable(err->message);
 	return -1;
 }

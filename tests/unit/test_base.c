@@ -107,6 +107,11 @@ static void test_errors(void)
 	err_in(&err, "qcow2");
 	CHECK_STR(err.message, "qcow2: bad ?[1m 7");
 	CHECK_EQ(err_status(err.kind), 65);
+	/* However deep, the cause is still there. */
+	for (int i = 0; i < 400; i++)
+		err_in(&err, "a layer");
+	CHECK(strlen(err.message) < sizeof err.message);
+	CHECK(strstr(err.message, "qcow2: bad ?[1m 7") != NULL);
 	CHECK_EQ(err_kind_of_errno(EACCES, ERR_IO), ERR_REFUSED);
 	errno = ENOENT;
 	err_sys(&err, ERR_NO_INPUT, "open x");
