@@ -238,6 +238,7 @@ static void set_prices(struct planning *planning,
 	list->image = *image;
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
+	list->wrap_level = settings->wrap_level;
 	list->goal_size = planning->size_known ? planning->size : 0;
 	planning->problem.context = list;
 	planning->problem.threads = list->threads;

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/units.h"
 #include "cmd/planning.h"
 #include "formats/codecs/codec.h"
+#include "formats/codecs/wrap.h"
 #include "formats/foreign.h"
 
 /* Suffixes of compressions, outermost first; they are cut off `name`. */
@@ -29,6 +31,39 @@ static int take_wraps(char *name, struct target *out, struct err *err)
 	out->wrap_count = count;
 	for (unsigned i = 0; i < count; i++)
 		out->wrap[i] = outer[count - 1 - i];
+	return 0;
+}
+
+/* What cannot be encoded with this level, or in this memory, is said before
+ * anything is planned. */
+static int check_wraps(const struct settings *settings,
+		       const struct target *target, struct err *err)
+{
+	uint64_t room =
+		costs_encoders_memory(planning_memory(settings), false);
+	char needed[32], allowed[32];
+
+	if (settings->wrap_level && !target->wrap_count)
+		return err_set(err, ERR_USAGE,
+			       "--wrap-level needs an OUTPUT that ends in a "
+			       "compression (.xz, .zst, .gz)");
+	for (unsigned i = 0; i < target->wrap_count; i++) {
+		enum codec_id id = (enum codec_id)target->wrap[i];
+		uint64_t least;
+
+		if (wrap_encode_check(id, settings->wrap_level, err) < 0)
+			return err_in(err, "--wrap-level");
+		least = wrap_encode_memory(id, settings->wrap_level, 1);
+		if (least > room)
+			return err_set(
+				err, ERR_LIMIT,
+				"%s at this level needs %s of memory, "
+				"allowed are %s; allow more with "
+				"--memory, or lower --wrap-level",
+				codec_get(id)->name,
+				units_about(least, needed, sizeof needed),
+				units_about(room, allowed, sizeof allowed));
+	}
 	return 0;
 }
 
@@ -108,7 +143,8 @@ int planning_target(const struct settings *settings, const char *output,
 	out->create = settings->create;
 	if (take_wraps(wrapped, out, err) < 0 ||
 	    find_format(named, output, bare, out, err) < 0 ||
-	    resolve_compress(out, err) < 0)
+	    resolve_compress(out, err) < 0 ||
+	    check_wraps(settings, out, err) < 0)
 		return -1;
 	if (out->driver)
 		return driver_check_options(out->driver, &out->create, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Transition: put the goal's next compression around the file. */
+#include "formats/codecs/wrap.h"
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
@@ -13,11 +14,15 @@ static bool compress_cost(const struct pricing *pricing, struct cost *out)
 	int id = codec_by_name(tag);
 	if (id < 0)
 		return false;
+	unsigned threads = wrap_encode_threads(
+		(enum codec_id)id, list->wrap_level, list->threads,
+		costs_encoders_memory(list->memory, list->image.layers > 0));
 	costs_flow(pricing, out);
+	/* Fewer threads than the pool has: as if there was more work. */
 	costs_pool(out, costs_stored(list, pricing->before),
-		   list->coefficients->encode[id]);
-	out->memory = (list->threads + 2) * 2 *
-		      (uint64_t)codec_get((enum codec_id)id)->block_len;
+		   list->coefficients->encode[id] * list->threads / threads);
+	out->memory = wrap_encode_memory((enum codec_id)id, list->wrap_level,
+					 threads);
 	return true;
 }
 
@@ -51,6 +56,7 @@ const struct transition transition_compress = {
 		{ TAG_ACCESS, SET_TO, "stream" },
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_LAYOUT, SET_TO, "fresh" },
+		{ TAG_WHOLE, SET_TO, "yes" },
 		{ TAG_TEMPLATE, SET_TO, "" },
 	},
 	.cost = compress_cost,

@@ -31,7 +31,7 @@ static bool convert_cost(const struct pricing *pricing, struct cost *out)
 	    goal_value(pricing->goal, TAG_DIGEST))
 		costs_serial(out, bytes, c->digest);
 	out->fixed = c->metadata_us / 4;
-	out->memory = (uint64_t)list->threads * 2 * (2 * UNIT_LEN) + 16 * MIB;
+	out->memory = (uint64_t)list->threads * 2 * (2 * UNIT_LEN) + 8 * MIB;
 	return true;
 }
 

@@ -138,6 +138,23 @@ bool costs_shares(const struct pricing *pricing, const struct state *state)
 	       (!wraps || !*wraps) && !goal_value(pricing->goal, TAG_DIGEST);
 }
 
+/* Slots of the pump, tables, the program itself. */
+#define OTHER_MEMORY ((uint64_t)(16 * MIB))
+
+uint64_t costs_decoders_memory(uint64_t memory, bool encodes)
+{
+	return memory / (encodes ? 4 : 2);
+}
+
+uint64_t costs_encoders_memory(uint64_t memory, bool decodes)
+{
+	uint64_t others = OTHER_MEMORY;
+
+	if (decodes)
+		others += costs_decoders_memory(memory, true);
+	return memory > others ? memory - others : 0;
+}
+
 void costs_pool(struct cost *out, double bytes, double ns)
 {
 	out->cpu += bytes * ns / 1000;

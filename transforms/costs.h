@@ -40,6 +40,7 @@ struct price_list {
 	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
 	unsigned threads;
 	uint64_t memory;
+	int wrap_level; /* 0: each codec's default */
 	uint64_t goal_size; /* virtual, bytes; 0 unknown */
 };
 
@@ -59,6 +60,11 @@ void costs_settle(const struct pricing *pricing, struct cost *out);
 /* Will a conversion from `state` share its plain runs with the input, so that
  * no data moves? */
 bool costs_shares(const struct pricing *pricing, const struct state *state);
+
+/* What of the memory is the encoders', and the decoders' while something is
+ * encoded: the rest is the pump's and the tables'. */
+uint64_t costs_encoders_memory(uint64_t memory, bool decodes);
+uint64_t costs_decoders_memory(uint64_t memory, bool encodes);
 
 /* Work of `ns` nanoseconds a byte: on one thread of the pool, or as a serial
  * stage. */

@@ -18,6 +18,14 @@ static enum codec_id outermost(const struct state *state)
 	return id < 0 ? CODEC_GZIP : (enum codec_id)id;
 }
 
+/* Shared with encoders then. */
+static bool encodes(const struct goal *goal)
+{
+	const char *wraps = goal_value(goal, TAG_COMPRESSION);
+
+	return wraps && *wraps;
+}
+
 static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
@@ -33,7 +41,8 @@ static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 		costs_pool(out, inside, ns);
 	else
 		costs_serial(out, inside, ns);
-	out->memory = LIMIT_DECODER_MEMORY / 2;
+	out->memory = costs_decoders_memory(list->memory,
+					    encodes(pricing->goal));
 	return true;
 }
 
@@ -42,7 +51,10 @@ static int decompress_fit(struct build *build, const struct plan_step *step,
 {
 	struct source *source =
 		wrap_decode(outermost(&step->before), build_source(build),
-			    build->job->threads, build->job->memory / 2, err);
+			    build->job->threads,
+			    costs_decoders_memory(build->job->memory,
+						  encodes(&build->job->goal)),
+			    err);
 
 	if (!source)
 		return -1;

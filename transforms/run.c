@@ -18,6 +18,7 @@
 #include "io/files.h"
 #include "transforms/build.h"
 #include "transforms/catalogue.h"
+#include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/pump.h"
 #include "transforms/run_verify.h"
@@ -70,6 +71,8 @@ static int fit_steps(const struct run *run, struct build *build,
 static struct sink *open_sink(const struct run *run, const struct build *build,
 			      struct err *err)
 {
+	uint64_t room = costs_encoders_memory(run->job->memory,
+					      build->depth > 1);
 	int fd = run_dup(run->output_fd, err);
 	struct sink *sink;
 
@@ -81,10 +84,13 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 	if (sink && run->job->output_fresh)
 		sink->fresh = true;
 	/* The last wrap is the outermost: nearest to the file. */
-	for (unsigned i = build->wraps; sink && i-- > 0;)
-		sink = wrap_encode((enum codec_id)build->wrap[i], sink,
-				   run->job->wrap_level, run->job->threads,
-				   err);
+	for (unsigned i = build->wraps; sink && i-- > 0;) {
+		enum codec_id id = (enum codec_id)build->wrap[i];
+		int level = run->job->wrap_level;
+		unsigned threads =
+			wrap_encode_threads(id, level, run->job->threads, room);
+		sink = wrap_encode(id, sink, level, threads, err);
+	}
 	return sink;
 }
 

@@ -35,6 +35,7 @@ static bool bzip2_member(const unsigned char *bytes, size_t len)
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 static unsigned clamp(size_t len)
@@ -99,6 +100,13 @@ static void bzip2_decoder_close(void *decoder)
 /* A stream holds one block, a little smaller than the level's unit, so that
  * the first run-length pass, which may add a quarter in the worst case but
  * nothing usually, seldom spills into a second one. */
+/* Some 400 KiB and eight times the block, by its manual. */
+static uint64_t bzip2_encoder_memory(int level)
+{
+	(void)level;
+	return 8 * MIB;
+}
+
 static size_t bzip2_block_len(int level)
 {
 	return (size_t)level * 100000 - 20;
@@ -154,6 +162,7 @@ const struct codec codec_bzip2 = {
 	.level_max = 9,
 	.level_default = 9,
 	.block_len = bzip2_block_len,
+	.encoder_memory = bzip2_encoder_memory,
 	.encode_bound = bzip2_encode_bound,
 	.encoder_open = bzip2_encoder_open,
 	.encode_block = bzip2_encode_block,

@@ -102,6 +102,8 @@ struct codec {
 	size_t (*block_len)(int level);
 	/* The most bytes that encode_block can produce. */
 	size_t (*encode_bound)(size_t len);
+	/* Bytes that one encoder takes, beside the blocks. */
+	uint64_t (*encoder_memory)(int level);
 	/* Pure; run on many threads, each with its own context. */
 	void *(*encoder_open)(int level, struct err *err);
 	int (*encode_block)(void *encoder, const unsigned char *in, size_t len,

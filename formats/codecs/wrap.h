@@ -33,4 +33,16 @@ bool wrap_size_hint(enum codec_id id, struct source *inner, uint64_t *size,
 struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
 			 unsigned threads, struct err *err);
 
+/* Is there such a level (0: the default)? ERR_USAGE; ERR_UNSUPPORTED when the
+ * codec is switched off. */
+int wrap_encode_check(enum codec_id id, int level, struct err *err);
+
+/* Bytes that so many threads take, blocks in flight included; and how many
+ * of `threads` fit `memory`, one at least. */
+uint64_t wrap_encode_memory(enum codec_id id, int level, unsigned threads);
+unsigned wrap_encode_threads(enum codec_id id, int level, unsigned threads,
+			     uint64_t memory);
+/* Blocks in flight. */
+unsigned wrap_encode_jobs(enum codec_id id, int level, unsigned threads);
+
 #endif

@@ -18,9 +18,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-/* Blocks beyond one a thread: one being filled, one being written. */
-#define SPARE_JOBS 2
-
 enum job_state { JOB_FREE, JOB_WAITING, JOB_ENCODING, JOB_DONE, JOB_FAILED };
 
 struct job {
@@ -376,18 +373,6 @@ static const struct sink_ops encode_ops = {
 
 /* ---- opening ---- */
 
-static int check_codec(const struct codec *codec, int level, struct err *err)
-{
-	if (!codec->encode_block)
-		return err_set(err, ERR_UNSUPPORTED, "%s: built without %s",
-			       codec->name, codec->library);
-	if (level && (level < codec->level_min || level > codec->level_max))
-		return err_set(
-			err, ERR_USAGE, "%s: level %d is out of range (%d..%d)",
-			codec->name, level, codec->level_min, codec->level_max);
-	return 0;
-}
-
 static int open_frame(struct pipeline *pipeline, struct err *err)
 {
 	const struct codec *codec = pipeline->codec;
@@ -428,7 +413,7 @@ struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
 	AUTO_SINK struct sink *inner = take_inner;
 	const struct codec *codec = codec_get(id);
 
-	if (check_codec(codec, level, err))
+	if (wrap_encode_check(id, level, err))
 		return NULL;
 	struct pipeline *pipeline = mem_zalloc(sizeof *pipeline);
 	AUTO_SINK struct sink *sink = &pipeline->sink;
@@ -439,7 +424,8 @@ struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
 	pipeline->block_len = codec->block_len(pipeline->level);
 	pipeline->bound = codec->encode_bound(pipeline->block_len);
 	pipeline->worker_count = threads ? threads : 1;
-	pipeline->job_count = (size_t)pipeline->worker_count + SPARE_JOBS;
+	pipeline->job_count =
+		wrap_encode_jobs(id, level, pipeline->worker_count);
 	pipeline->workers =
 		mem_zalloc(pipeline->worker_count * sizeof *pipeline->workers);
 	pipeline->jobs =

@@ -167,6 +167,19 @@ static size_t xz_block_len(int level)
 	return max_u64(options.dict_size, BLOCK_LEN_MIN);
 }
 
+static uint64_t xz_encoder_memory(int level)
+{
+	lzma_options_lzma options;
+	const lzma_filter filters[] = {
+		{ .id = LZMA_FILTER_LZMA2, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN },
+	};
+
+	if (lzma_lzma_preset(&options, (uint32_t)level))
+		return 0;
+	return lzma_raw_encoder_memusage(filters);
+}
+
 static void *xz_encoder_open(int level, struct err *err)
 {
 	struct xz_encoder *encoder = mem_zalloc(sizeof *encoder);
@@ -302,6 +315,7 @@ const struct codec codec_xz = {
 	.level_max = 9,
 	.level_default = LEVEL_DEFAULT,
 	.block_len = xz_block_len,
+	.encoder_memory = xz_encoder_memory,
 	.encode_bound = lzma_block_buffer_bound,
 	.encoder_open = xz_encoder_open,
 	.encode_block = xz_encode_block,

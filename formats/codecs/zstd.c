@@ -189,6 +189,12 @@ static size_t zstd_block_len(int level)
 	return BLOCK_LEN;
 }
 
+/* As measured: libzstd has no stable function that tells. */
+static uint64_t zstd_encoder_memory(int level)
+{
+	return (level < 5 ? 8 : level < 10 ? 24 : 56) * MIB;
+}
+
 static void *new_encoder(int level, bool checksum, struct err *err)
 {
 	ZSTD_CCtx *cctx = ZSTD_createCCtx();
@@ -298,6 +304,7 @@ const struct codec codec_zstd = {
 	.level_max = LEVEL_MAX,
 	.level_default = LEVEL_DEFAULT,
 	.block_len = zstd_block_len,
+	.encoder_memory = zstd_encoder_memory,
 	.encode_bound = ZSTD_compressBound,
 	.encoder_open = zstd_encoder_open,
 	.encode_block = zstd_encode_block,

@@ -206,7 +206,7 @@ unpack() {
 @test "--wrap-level makes a difference" {
 	make_pattern in.raw text:4M
 	runs 0 --wrap-level 1 in.raw fast.raw.xz
-	runs 0 --wrap-level 9 in.raw small.raw.xz
+	runs 0 --wrap-level 9 --memory 1G in.raw small.raw.xz
 	xz -dc fast.raw.xz | cmp - in.raw
 	xz -dc small.raw.xz | cmp - in.raw
 	[ "$(size_of small.raw.xz)" -lt "$(size_of fast.raw.xz)" ]

@@ -256,3 +256,28 @@ json-c" --progress=json a b
 	*) runs 0 formats --json ;;
 	esac
 }
+
+@test "--wrap-level: a range for each codec, and something to compress" {
+	truncate -s 1M in.raw
+	refuses 64 "--wrap-level: xz: level 10 is out of range (1..9)" \
+		--wrap-level 10 in.raw out.raw.xz
+	refuses 64 "--wrap-level needs an OUTPUT that ends in a compression*" \
+		--wrap-level 3 in.raw out.qcow2
+	equal "in.raw " "$(files)"
+}
+
+@test "--memory: what does not fit is refused, what fits is the same bytes" {
+	pattern in.raw 24M 0 100000 head 20M 1M later
+	refuses 65 "xz at this level needs *; allow more with --memory*" \
+		--wrap-level 9 in.raw out.raw.xz
+	refuses 65 "xz at this level needs * of memory, allowed are 48.0 MiB*" \
+		--memory 64M in.raw out.raw.xz
+	runs 0 --memory 160M -m 4 in.raw a.raw.xz
+	runs 0 --memory 1G -m 4 in.raw b.raw.xz
+	cmp a.raw.xz b.raw.xz
+	runs 0 plan --json in.raw out.raw.xz
+	local memory
+	memory=$(sed -n 's/.*"memory": *\([0-9]*\).*/\1/p' <<<"$output" | head -n 1)
+	[ "$memory" -gt 1000000 ]
+	[ "$memory" -le $((256 << 20)) ] || fail "planned memory: $memory"
+}
