@@ -17,6 +17,9 @@ setup() {
 
 imgconv() { "$IMGCONV" "$@"; }
 
+# A sanitizer cannot look for leaks in a process that is traced.
+strace() { ASAN_OPTIONS=detect_leaks=0 command strace "$@"; }
+
 # runs STATUS ARGUMENTS...: imgconv ends with STATUS; $output and $stderr.
 runs() {
 	local status_wanted=$1
@@ -59,7 +62,8 @@ lack() {
 need() {
 	local tool
 	for tool in "$@"; do
-		command -v "$tool" >/dev/null || lack "$tool"
+		# In the path: a function of that name is none.
+		type -P "$tool" >/dev/null || lack "$tool"
 	done
 }
 
