@@ -212,6 +212,8 @@ static void set_goal(struct planning *planning,
 	want(goal, TAG_LEVEL, false, "file");
 	want(goal, TAG_CHECKED, false, "yes");
 	want(goal, TAG_ARCHIVE, false, "");
+	if (target->wrap_count)
+		want(goal, TAG_WHOLE, false, "yes");
 	/* Overlays are flattened or refused, never copied. */
 	if (!paths->in_place)
 		want(goal, TAG_BACKING, false, "");

@@ -27,6 +27,8 @@ enum {
 	TAG_ACCESS,  /* "random", "blocks" (a whole block at a time), "stream" */
 	TAG_LEVEL,   /* "file": bytes of a file; "guest": an edited view */
 	TAG_CHECKED, /* "yes": tables, length and references are known good */
+	TAG_WHOLE,   /* "yes": all compressions around were read through, or
+			were put there by us */
 	TAG_LENGTH,  /* "known": the virtual size can be found before reading */
 	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done" */
 	/* Circumstances; `native` and `index` change with the format. */

@@ -54,6 +54,28 @@ make_overlay() {
 	nothing_at out.raw
 }
 
+@test "a compressed file is copied as it is, but not unseen" {
+	local codec suffix
+	make_odd_disk in.raw
+	for codec in gzip:gz xz:xz zstd:zst bzip2:bz2 lz4:lz4; do
+		suffix=${codec#*:} codec=${codec%:*}
+		built_with "$suffix" || continue
+		need "$codec"
+		"$codec" -q -c in.raw >in.raw.$suffix
+		runs 0 in.raw.$suffix out.raw.$suffix
+		same_bytes in.raw.$suffix out.raw.$suffix
+		head -c -9 in.raw.$suffix >cut.raw.$suffix
+		fails 65 "cut.raw.$suffix: *cut off*" \
+			cut.raw.$suffix no.raw.$suffix
+		fails 65 "cut.raw.$suffix: *cut off*" \
+			--consume cut.raw.$suffix no.raw.$suffix
+		nothing_at no.raw.$suffix
+		[ -e cut.raw.$suffix ]
+	done
+	runs 0 plan in.raw.xz new.raw.xz
+	[[ $output == *"1. test"*"2. copy"* ]] || fail "$output"
+}
+
 @test "VHD goes through qemu-img, which calls it something else" {
 	local subformat
 	make_odd_disk in.raw

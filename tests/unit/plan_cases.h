@@ -136,6 +136,8 @@ static inline void case_goal(const struct wish *wish,
 	case_want(goal, TAG_LEVEL, false, "file");
 	case_want(goal, TAG_CHECKED, false, "yes");
 	case_want(goal, TAG_ARCHIVE, false, "");
+	if (wish->to_wrap && *wish->to_wrap)
+		case_want(goal, TAG_WHOLE, false, "yes");
 	if (!wish->in_place)
 		case_want(goal, TAG_BACKING, false, "");
 	case_want(goal, TAG_SNAPSHOTS, true, "chosen");

@@ -24,6 +24,8 @@ static const struct wish chosen[] = {
 	{ .from = "vhdx", .size = GB, .foreign = true, .to = "raw" },
 	{ .from = "vhdx", .size = GB, .foreign = true, .to = "qcow2" },
 	{ .from = "raw", .size = GB, .to = "vdi" },
+	{ .from = "raw", .size = GB, .wrap = "xz", .to = "raw",
+	  .to_wrap = "xz" },
 	{ .from = "raw", .size = GB, .pipe = true, .gpt = true,
 	  .to = "qcow2", .resize = "2147483648" },
 };
