@@ -94,8 +94,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->allow_cut = settings->shrink;
 	job->no_pad = !settings->pad;
 	job->references = settings->allow_references;
-	job->digest = settings->digest;
-	job->verify = settings->verify;
+	job->digest = settings->digest || settings->verify;
 	job->threads = execution->planning->price_list.threads;
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
@@ -125,9 +124,9 @@ static int run_worker(struct place *place, const struct job *job,
 		conductor_close(worker);
 	if (!result) {
 		done->spooled += now->spooled;
-		done->size = now->size;
 		if (now->has_digest) {
 			done->has_digest = true;
+			done->size = now->size;
 			memcpy(done->digest, now->digest,
 			       sizeof done->digest);
 		}
@@ -292,6 +291,34 @@ static void tell_caveats(const struct execution *execution)
 	}
 }
 
+/* --verify: another worker reads what lies at the output now. */
+static int verify_output(struct place *place, struct protocol_done *done,
+			 struct err *err)
+{
+	const struct execution *execution = place->execution;
+	const struct plan *plan = execution->plan;
+	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
+	AUTO_FD int spool = -1;
+	int fds[PROTOCOL_FDS] = { output_fd(execution->output), -1, -1, -1,
+				  -1 };
+
+	fill_job(place, 0, 0, false, job);
+	job->start = plan->step[plan->count - 1].after;
+	snprintf(job->format, sizeof job->format, "%s",
+		 job->start.tag[TAG_FORMAT]);
+	job->verify = true;
+	job->expected_size = done->size;
+	memcpy(job->expected, done->digest, sizeof job->expected);
+	/* Inside compressions, what cannot be read in order is unpacked. */
+	if (*job->start.tag[TAG_COMPRESSION]) {
+		spool = open_temp(execution, err);
+		if (spool < 0)
+			return -1;
+	}
+	fds[PROTOCOL_FD_SPOOL] = spool;
+	return run_worker(place, job, fds, done, err);
+}
+
 int execute_plan(const struct execution *execution,
 		 struct protocol_done *done, struct err *err)
 {
@@ -323,6 +350,8 @@ int execute_plan(const struct execution *execution,
 		}
 		i = end;
 	}
+	if (!result && execution->settings->verify && done->has_digest)
+		result = verify_output(&place, done, err);
 	if (place.temp_fd >= 0)
 		close(place.temp_fd);
 	return result;

@@ -250,6 +250,28 @@ static void set_prices(struct planning *planning,
 	planning->problem.catalogue = catalogue;
 }
 
+/* The output is read back before it has its name: alone. */
+static int refuse_verify(const struct planning *planning,
+			 const struct planning_paths *paths, struct err *err)
+{
+	const struct create_options *create = &planning->target.create;
+
+	if (!strcmp(paths->output, "-"))
+		return err_set(err, ERR_USAGE,
+			       "--verify needs an OUTPUT that can be read "
+			       "back, not -");
+	for (unsigned i = 0; i < create->option_count; i++)
+		if (!strcmp(create->option[i].name, "backing_file") ||
+		    !strcmp(create->option[i].name, "data_file"))
+			return err_set(err, ERR_USAGE,
+				       "--verify reads OUTPUT alone, and with "
+				       "-o %s it needs another file; leave out "
+				       "one of the two; imgconv compare can "
+				       "look at it afterwards",
+				       create->option[i].name);
+	return 0;
+}
+
 int planning_make(struct planning *planning, const struct settings *settings,
 		  const struct image *image,
 		  const struct planning_paths *paths, struct err *err)
@@ -265,10 +287,8 @@ int planning_make(struct planning *planning, const struct settings *settings,
 				   &planning->target, err) < 0) {
 		return -1;
 	}
-	if (settings->verify && !strcmp(paths->output, "-"))
-		return err_set(err, ERR_USAGE,
-			       "--verify needs an OUTPUT that can be read "
-			       "back, not -");
+	if (settings->verify && refuse_verify(planning, paths, err) < 0)
+		return -1;
 	tagging_state(image, &planning->problem.start);
 	set_circumstance(planning, settings, image, paths);
 	if (size_goal(planning, settings, image, err) < 0)

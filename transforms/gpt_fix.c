@@ -201,7 +201,10 @@ const struct transition transition_gpt_fix_file = {
 		{ TAG_PLACE, NEED_IS, "output" },
 		{ TAG_SINK, NEED_IS, "file" },
 	},
-	.sets = { { TAG_GPT, SET_TO, "moved" } },
+	.sets = {
+		{ TAG_GPT, SET_TO, "moved" },
+		{ TAG_DIGEST, SET_TO, "" },
+	},
 	.cost = gpt_fix_file_cost,
 	.how = &(const struct how){ .where = HOW_REST,
 				    .rest = gpt_fix_file_rest },

@@ -92,7 +92,10 @@ const struct transition transition_gpt_fix_qemu = {
 		{ TAG_PLACE, NEED_IS, "output" },
 		{ TAG_SINK, NEED_IS, "file" },
 	},
-	.sets = { { TAG_GPT, SET_TO, "moved" } },
+	.sets = {
+		{ TAG_GPT, SET_TO, "moved" },
+		{ TAG_DIGEST, SET_TO, "" },
+	},
 	.cost = gpt_fix_qemu_cost,
 	.how = &(const struct how){ .where = HOW_TOOL,
 				    .rest = gpt_fix_qemu_rest,

@@ -170,7 +170,12 @@ struct job {
 	bool allow_cut;	     /* --shrink */
 	bool no_pad;	     /* --no-pad */
 	bool references;     /* --allow-references, also in what was made */
-	bool digest, verify;
+	bool digest;	     /* of the guest, by the run that reads it */
+	/* No run at all: read the input, a file as `start` says, and compare
+	 * the digest of its guest's first bytes. */
+	bool verify;
+	uint64_t expected_size;
+	unsigned char expected[DIGEST_LEN];
 	uint32_t threads;
 	uint64_t memory;
 	int32_t wrap_level;
@@ -183,7 +188,7 @@ struct protocol_done {
 	struct err err;	 /* kind ERR_NONE: well done */
 	bool has_digest;
 	unsigned char digest[DIGEST_LEN];
-	uint64_t size;	 /* virtual size written or seen */
+	uint64_t size;	 /* guest bytes that were read, not padded */
 	uint64_t spooled; /* bytes kept aside by a walk */
 	/* check */
 	uint64_t corruptions, leaks;

@@ -149,6 +149,7 @@ const struct transition transition_resize_file = {
 	},
 	.sets = {
 		{ TAG_SIZE, SET_GOAL, "" },
+		{ TAG_DIGEST, SET_TO, "" }, /* of another size */
 		{ TAG_PLACE, SET_TO, "output" },
 		{ TAG_ACCESS, SET_TO, "random" },
 	},

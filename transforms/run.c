@@ -7,6 +7,7 @@
 #include "transforms/run.h"
 
 #include <inttypes.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,14 @@ static int fit_steps(const struct run *run, struct build *build,
 	return 0;
 }
 
+static int run_dup(int fd, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy >= 0 ? copy
+			 : err_sys(err, ERR_IO, "duplicate a descriptor");
+}
+
 static struct sink *open_sink(const struct run *run, const struct build *build,
 			      struct err *err)
 {
@@ -103,7 +112,7 @@ static int pad_size(const struct run *run, const struct driver *target,
 	if (!target->sectors || padded == *size)
 		return 0;
 	if (run->job->no_pad)
-		return err_set(err, ERR_REFUSED,
+		return err_set(err, ERR_UNSUPPORTED,
 			       "the size %" PRIu64 " is not a multiple of 512, "
 			       "which %s needs: leave out --no-pad, or give -s",
 			       *size, target->name);
@@ -218,7 +227,7 @@ static int pump_build(const struct run *run, struct build *build,
 		      struct err *err)
 {
 	const struct job *job = run->job;
-	bool digest = build->converts && (job->digest || job->verify);
+	bool digest = build->converts && job->digest;
 	struct pump pump = { .disk = build->disk,
 			     .walk = build->walk,
 			     .writer = writer,
@@ -238,7 +247,7 @@ static int pump_build(const struct run *run, struct build *build,
 	digest_close(pump.digest);
 	if (result < 0)
 		return -1;
-	done->size = pump.padded;
+	done->size = pump.size;
 	if (build->walk)
 		done->spooled = build->walk->spooled;
 	if (pump.padded != pump.size && build->walk && !build->walk_known)
@@ -287,14 +296,15 @@ static int run_pipeline(const struct run *run, struct build *build,
 	if (writer)
 		result = pump_build(run, build, writer, done, err);
 	survey_clear(&survey);
-	if (!result && run->job->verify && done->has_digest)
-		result = run_verify(run, build, done, err);
 	return result;
 }
 
 int run_job(const struct run *run, struct protocol_done *done,
 	    struct err *err)
 {
+	if (run->job->verify)
+		return run_verify(run, err);
+
 	struct plan_step *step = mem_zalloc(JOB_STEPS * sizeof *step);
 	struct build *build = mem_zalloc(sizeof *build);
 	int result = restore_steps(run->job, step, err);

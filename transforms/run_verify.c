@@ -3,100 +3,137 @@
  * file, and digests the guest's bytes. */
 #include "transforms/run_verify.h"
 
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "formats/codecs/wrap.h"
+#include "formats/overlay.h"
 #include "formats/survey.h"
 #include "io/files.h"
 #include "transforms/pump.h"
+#include "transforms/tagging.h"
+#include "transforms/tags.h"
 
-int run_dup(int fd, struct err *err)
+/* The file with its layers taken off. */
+struct read_back {
+	const struct run *run;
+	const struct driver *driver;
+	struct source *stack[TAGGING_STACK];
+	unsigned depth;
+	struct disk *disk;
+	struct walk *walk;
+};
+
+static struct source *top(const struct read_back *back)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	return copy >= 0 ? copy
-			 : err_sys(err, ERR_IO, "duplicate a descriptor");
+	return back->depth ? back->stack[back->depth - 1] : back->run->input;
 }
 
-/* The written guest, at random or, inside compressions, in one pass. */
-static int read_back(const struct run *run, const struct build *build,
-		     struct source *source, unsigned char *digest,
+/* Layers of the written file, outermost first, as tagging knows them. */
+static void name_layers(const struct job *job, struct image *image)
+{
+	struct state rest = job->start;
+	char tag[TAG_LEN];
+
+	while (image->layers < LIMIT_COMPRESSIONS &&
+	       state_top(&rest, TAG_COMPRESSION, tag)) {
+		memcpy(image->layer[image->layers++].codec, tag,
+		       sizeof image->layer[0].codec - 1);
+		state_pop(&rest, TAG_COMPRESSION);
+	}
+}
+
+/* A format that can be read in order needs no room for it. */
+static int decode_in_order(struct read_back *back, const struct image *image,
+			   struct err *err)
+{
+	const struct job *job = back->run->job;
+
+	for (unsigned i = 0; i < image->layers; i++) {
+		int id = codec_by_name(image->layer[i].codec);
+		struct source *source = wrap_decode((enum codec_id)id,
+						    top(back), job->threads,
+						    job->memory / 2, err);
+		if (!source)
+			return -1;
+		back->stack[back->depth++] = source;
+	}
+	return 0;
+}
+
+static int open_back(struct read_back *back, const struct image *image,
 		     struct err *err)
 {
-	struct open_options options = { .references = run->references,
-					.log = run->log };
-	AUTO_DISK struct disk *disk = NULL;
-	AUTO_WALK struct walk *walk = NULL;
-	AUTO_WRITER struct writer *nowhere = survey_writer(NULL);
+	const struct run *run = back->run;
+	struct open_options options = { .log = run->log };
+	bool in_order = back->driver->walk && !back->driver->walk_spools;
+	int result = 0;
 
-	if (source->seekable)
-		disk = build->target->open(source, &options, err);
-	else
-		walk = build->target->walk(source, &options, -1, err);
-	if (!disk && !walk)
+	if (image->layers && in_order)
+		result = decode_in_order(back, image, err);
+	else if (image->layers)
+		result = tagging_unwrap(run->input, image, run->spool_fd,
+					back->stack, &back->depth, err);
+	else if (!strcmp(back->driver->name, "raw"))
+		/* A device goes on behind the image. */
+		back->stack[back->depth++] = files_window(
+			run->input, 0, run->job->expected_size);
+	if (result < 0)
 		return -1;
-	struct pump pump = { .disk = disk,
-			     .walk = walk,
+	if (top(back)->seekable)
+		back->disk = back->driver->open(top(back), &options, err);
+	/* What pads the last sector is not the guest's. */
+	if (back->disk && back->disk->size > run->job->expected_size)
+		back->disk = overlay_disk(back->disk,
+					  run->job->expected_size);
+	if (!top(back)->seekable)
+		back->walk = back->driver->walk(top(back), &options, -1, err);
+	return back->disk || back->walk ? 0 : -1;
+}
+
+static int digest_back(struct read_back *back, unsigned char *digest,
+		       struct err *err)
+{
+	const struct run *run = back->run;
+	AUTO_WRITER struct writer *nowhere = survey_writer(NULL);
+	struct pump pump = { .disk = back->disk,
+			     .walk = back->walk,
 			     .writer = nowhere,
 			     .threads = run->job->threads,
 			     .digest = digest_open(),
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 	int result = pump_run(&pump, err);
+
 	digest_get(pump.digest, digest);
 	digest_close(pump.digest);
 	return result;
 }
 
-static int unwrap_and_read(const struct run *run, const struct build *build,
-			   uint64_t size, unsigned char *digest, struct err *err)
-{
-	struct source *layer[LIMIT_COMPRESSIONS + 1];
-	unsigned depth = 0;
-	int fd = run_dup(run->output_fd, err), result = 0;
-
-	if (fd < 0)
-		return -1;
-	layer[depth] = files_source(fd, err);
-	if (!layer[depth])
-		return -1;
-	/* The outermost is the last that was put around. */
-	for (unsigned i = build->wraps; i-- > 0 && !result;) {
-		layer[depth + 1] = wrap_decode((enum codec_id)build->wrap[i],
-					       layer[depth],
-					       run->job->threads,
-					       run->job->memory / 2, err);
-		if (layer[depth + 1])
-			depth++;
-		else
-			result = -1;
-	}
-	if (!result && !build->wraps && !strcmp(build->target->name, "raw")) {
-		/* A device goes on behind the image. */
-		layer[depth + 1] = files_window(layer[depth], 0, size);
-		depth++;
-	}
-	if (!result)
-		result = read_back(run, build, layer[depth], digest, err);
-	for (unsigned i = depth + 1; i-- > 0;)
-		source_close(layer[i]);
-	return result;
-}
-
-int run_verify(const struct run *run, const struct build *build,
-	       const struct protocol_done *done, struct err *err)
+int run_verify(const struct run *run, struct err *err)
 {
 	unsigned char digest[DIGEST_LEN];
+	struct image *image = mem_zalloc(sizeof *image);
+	struct read_back back = { .run = run,
+				  .driver = driver_by_name(run->job->format) };
+	int result = -1;
 
 	run->events->step(run->events->opaque, "verify");
-	if (build->wraps && !build->target->walk)
-		return err_set(err, ERR_BUG, "%s cannot be verified inside a "
-			       "compression", build->target->name);
-	if (unwrap_and_read(run, build, done->size, digest, err) < 0)
+	name_layers(run->job, image);
+	if (!back.driver || !back.driver->open)
+		err_set(err, ERR_BUG, "%s cannot be read back",
+			run->job->format);
+	else if (!open_back(&back, image, err))
+		result = digest_back(&back, digest, err);
+	disk_close(back.disk);
+	walk_close(back.walk);
+	while (back.depth)
+		source_close(back.stack[--back.depth]);
+	free(image);
+	if (result < 0)
 		return err_in(err, "verify");
-	if (memcmp(digest, done->digest, sizeof digest))
+	if (memcmp(digest, run->job->expected, sizeof digest))
 		return err_set(err, ERR_IO,
 			       "verify: the output reads back differently from "
 			       "what was written");

@@ -4,15 +4,11 @@
 #ifndef TRANSFORMS_RUN_VERIFY_H
 #define TRANSFORMS_RUN_VERIFY_H
 
-#include "transforms/build.h"
 #include "transforms/run.h"
 
-/* After the pump: done->digest is what went in. ERR_IO when the file on the
- * output descriptor reads back otherwise. */
-int run_verify(const struct run *run, const struct build *build,
-	       const struct protocol_done *done, struct err *err);
-
-/* A duplicate of `fd` that is closed on exec, or -1. */
-int run_dup(int fd, struct err *err);
+/* run->input is the written file, whose format and compressions the job
+ * states, and the digest that it should have. ERR_IO when it reads back
+ * otherwise. */
+int run_verify(const struct run *run, struct err *err);
 
 #endif

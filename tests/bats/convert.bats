@@ -388,3 +388,19 @@ make_chain() {
 	make_qcow2 bad.qcow2 'rc[5]=0'
 	runs 2 check bad.qcow2
 }
+
+@test "--verify reads back the final file, whatever is around and padded" {
+	local out
+	make_odd_disk in.raw
+	truncate -s 1001001 odd.raw
+	printf tail | dd of=odd.raw bs=1 seek=1000990 conv=notrunc status=none
+	for out in a.raw a.qcow2 a.raw.gz a.qcow2.xz a.qcow2.gz; do
+		run --separate-stderr "$IMGCONV" -v --verify in.raw $out
+		equal 0 "$status" "$out: $stderr"
+		[[ $stderr == *"step: verify"* ]] || fail "$stderr"
+		run --separate-stderr "$IMGCONV" --force --verify odd.raw $out
+		equal 0 "$status" "$out: $stderr"
+	done
+	fails 64 "*--verify*backing_file*" in.raw --verify \
+		-o backing_file=in.raw,backing_fmt=raw b.qcow2
+}
