@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "cmd/conversation.h"
+#include "cmd/named.h"
 #include "cmd/planning.h"
 #include "cmd/signals.h"
 #include "io/channel.h"
@@ -201,7 +202,9 @@ int conductor_probe(struct conductor *conductor, struct image *out,
 		return -1;
 	conductor->image = *out;
 	conductor->probed = true;
-	return 0;
+	if (conductor->settings->from || !conductor->policy.path[0])
+		return 0;
+	return named_check(conductor->policy.path[0], out, err);
 }
 
 static int pass_fd(struct conductor *conductor, uint32_t name, int fd,

@@ -76,6 +76,26 @@ make_overlay() {
 	[[ $output == *"1. test"*"2. copy"* ]] || fail "$output"
 }
 
+@test "what is named like a container, and is none, is not taken for raw" {
+	local name
+	yes text | head -c 65536 >in.raw
+	: >nothing.raw.xz
+	printf '\x1f' >byte.raw.gz
+	cp in.raw text.qcow2
+	gzip -c in.raw >text.qcow2.gz
+	for name in nothing.raw.xz byte.raw.gz text.qcow2 text.qcow2.gz; do
+		fails 65 "$name: the name says *-f raw*" $name -O raw no.raw
+		fails 65 "$name: the name says *-f raw*" plan $name -O raw no.raw
+		nothing_at no.raw
+		runs 0 --force -f raw $name -O raw forced.raw
+		same_bytes $name forced.raw
+	done
+	# What bytes say counts more than names.
+	make_gpt_image disk.qcow2 16
+	runs 0 disk.qcow2 out.raw
+	same_bytes disk.qcow2 out.raw
+}
+
 @test "VHD goes through qemu-img, which calls it something else" {
 	local subformat
 	make_odd_disk in.raw
