@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "transforms/tags.h"
@@ -73,7 +74,10 @@ bool build_size(const struct build *build, uint64_t *size)
 
 int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
 {
-	const char *text = goal_value(&build->job->goal, TAG_SIZE);
+	const struct goal *goal = &build->job->goal;
+	const char *text = goal_value(goal, TAG_SIZE);
+	const char *format = goal_value(goal, TAG_FORMAT);
+	const struct driver *driver = format ? driver_by_name(format) : NULL;
 	uint64_t now = 0, amount;
 
 	if (!text || units_parse_size(text + (*text == '+'), &amount) < 0)
@@ -82,6 +86,9 @@ int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
 		return err_set(err, ERR_BUG,
 			       "a relative size of an unknown one");
 	if (__builtin_add_overflow(now, amount, size) ||
+	    /* Padding after the end was settled would move it again. */
+	    (driver && driver->sectors && !build->job->no_pad &&
+	     !checked_round_up(*size, 512, size)) ||
 	    *size > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_LIMIT,
 			       "the size asked for is larger than %" PRIu64

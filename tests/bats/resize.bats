@@ -95,6 +95,17 @@ partitions() {
 	equal 0 "$(tail -c $((32 << 20)) out.raw | tr -d '\0' | wc -c)"
 }
 
+@test "an odd relative size of unknown length: the GPT ends where it does" {
+	make_gpt_image in.raw 16
+	gzip -1 in.raw
+	runs 0 -s +1 in.raw.gz out.qcow2
+	runs 0 out.qcow2 out.raw
+	equal $(((16 << 20) + 512)) "$(size_of out.raw)"
+	sgdisk -v out.raw | grep -q "No problems found"
+	fails 69 "*--no-pad*" --no-pad -s +1 in.raw.gz no.qcow2
+	nothing_at no.qcow2
+}
+
 @test "without a GPT nothing is touched" {
 	make_odd_disk in.raw
 	runs 0 -s 9M in.raw out.raw
