@@ -31,6 +31,47 @@ struct conversion {
 	struct protocol_done done;
 };
 
+/* `imgconv resize` changes the file that is there; why it may not be able to
+ * is better said plainly than by a plan that cannot be found. */
+static int refuse_in_place(const struct conversion *conversion,
+			   struct err *err)
+{
+	const struct image *image = &conversion->image;
+	const char *why = NULL;
+
+	if (!strcmp(conversion->input, "-"))
+		return err_set(err, ERR_USAGE,
+			       "resize changes a file; for standard input use "
+			       "convert with -s");
+	if (image->layers)
+		why = "a compressed file";
+	else if (!image->native)
+		why = "an image of this format";
+	else if (image->backing)
+		why = "an image with a backing file";
+	else if (S_ISBLK(conductor_input(conversion->conductor)->st_mode))
+		why = "a device";
+	if (!why)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s: %s%s%s: %s cannot be resized in place; convert it "
+		       "with -s", conversion->input, image->report.title,
+		       image->layers ? ", " : "",
+		       image->layers ? image->layer[0].codec : "", why);
+}
+
+/* What -v tells of the means. */
+static void tell_means(const struct conversion *conversion)
+{
+	const struct price_list *list = &conversion->planning.price_list;
+	char text[128], size[32];
+
+	snprintf(text, sizeof text, "%u thread%s, %s of memory at most",
+		 list->threads, list->threads == 1 ? "" : "s",
+		 units_about(list->memory, size, sizeof size));
+	ui_note(conversion->ui, LOG_DETAIL, text);
+}
+
 static int open_and_plan(struct conversion *conversion, struct err *err)
 {
 	const struct settings *settings = conversion->settings;
@@ -42,6 +83,8 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->input);
+	if (conversion->in_place && refuse_in_place(conversion, err) < 0)
+		return -1;
 	const struct planning_paths paths = {
 		.input = conductor_input(conversion->conductor),
 		.input_fd = conductor_input_fd(conversion->conductor),
@@ -82,6 +125,10 @@ static int open_data_file(struct conversion *conversion,
 		conversion->data = output_open(path, options, err);
 		if (!conversion->data)
 			return err_in(err, "%s", path);
+		if (output_same(conversion->data, conversion->out))
+			return err_set(err, ERR_CREATE,
+				       "%s: is the output itself; data_file "
+				       "needs another name", path);
 	}
 	return 0;
 }
@@ -185,10 +232,16 @@ static int consume(const struct conversion *conversion, struct err *err)
 
 static int commit(struct conversion *conversion, struct err *err)
 {
-	if (conversion->data && output_commit(conversion->data, err) < 0)
-		return -1;
-	if (output_commit(conversion->out, err) < 0)
+	/* Both or none: only the names are left when the first one is given. */
+	if (conversion->data && (output_settle(conversion->data, err) < 0 ||
+				 output_settle(conversion->out, err) < 0 ||
+				 output_commit(conversion->data, err) < 0))
 		return err_in(err, "%s", conversion->output);
+	if (output_commit(conversion->out, err) < 0) {
+		if (conversion->data)
+			output_withdraw(conversion->data);
+		return err_in(err, "%s", conversion->output);
+	}
 	tell_losses(conversion);
 	tell_digest(conversion);
 	if (fflush(stdout) || ferror(stdout))
@@ -199,8 +252,10 @@ static int commit(struct conversion *conversion, struct err *err)
 static int convert(struct conversion *conversion, struct err *err)
 {
 	if (open_and_plan(conversion, err) < 0 ||
-	    open_output(conversion, err) < 0 ||
-	    run_plan(conversion, err) < 0)
+	    open_output(conversion, err) < 0)
+		return -1;
+	tell_means(conversion);
+	if (run_plan(conversion, err) < 0)
 		return -1;
 	return commit(conversion, err);
 }

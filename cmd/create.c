@@ -310,12 +310,21 @@ static int make_image(struct creation *creation, struct output *data,
 
 	if (!output)
 		return -1;
-	result = write_image(creation, sink, err);
+	if (data && output_same(data, output))
+		result = err_set(err, ERR_CREATE,
+				 "%s: is the output itself; data_file needs "
+				 "another name", creation->data_file);
+	else
+		result = write_image(creation, sink, err);
 	sink_close(sink);
-	if (!result && data && output_commit(data, err))
+	if (!result && data && (output_settle(output, err) ||
+				output_commit(data, err)))
 		result = err_in(err, "%s", creation->data_file);
-	if (!result && output_commit(output, err))
+	if (!result && output_commit(output, err)) {
 		result = err_in(err, "%s", creation->path);
+		if (data)
+			output_withdraw(data);
+	}
 	output_close(output);
 	return result;
 }

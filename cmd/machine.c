@@ -14,19 +14,65 @@
 #define MAGIC_BCACHEFS 0xca451a4e
 #define MAGIC_OCFS2 0x7461636f
 
-/* cgroup v2, cpu.max: "QUOTA PERIOD" or "max PERIOD". 0: no limit known. */
-static unsigned group_quota(void)
+#define GROUP_ROOT "/sys/fs/cgroup"
+#define GROUP_PATH_LEN 4096
+
+/* cpu.max: "QUOTA PERIOD" or "max PERIOD". 0: no limit known. */
+static unsigned group_limit(const char *folder)
 {
-	FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+	char path[GROUP_PATH_LEN + 64];
 	unsigned long long quota, period;
 	unsigned result = 0;
+	FILE *file;
 
+	snprintf(path, sizeof path, GROUP_ROOT "%s/cpu.max", folder);
+	file = fopen(path, "re");
 	if (!file)
 		return 0;
+	/* Part of a processor counts as a whole one. */
 	if (fscanf(file, "%llu %llu", &quota, &period) == 2 && period)
-		result = (unsigned)((quota + period - 1) / period);
+		result = (unsigned)(quota / period + !!(quota % period));
 	fclose(file);
 	return result;
+}
+
+/* Our control group (version 2) as seen from the root: "0::/PATH". */
+static void group_folder(char out[GROUP_PATH_LEN])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[GROUP_PATH_LEN];
+
+	out[0] = '\0';
+	if (!file)
+		return;
+	/* Ends: one line for each hierarchy. */
+	while (fgets(line, sizeof line, file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::/", 4) && !strstr(line, "/.."))
+			strcpy(out, line + 3);
+	}
+	fclose(file);
+}
+
+/* The least of what our group and those above it are granted. */
+static unsigned group_quota(void)
+{
+	char folder[GROUP_PATH_LEN], *slash;
+	unsigned least = 0, limit;
+
+	group_folder(folder);
+	if (!strcmp(folder, "/"))
+		folder[0] = '\0';
+	/* Ends: the path gets shorter. */
+	do {
+		limit = group_limit(folder);
+		if (limit && (!least || limit < least))
+			least = limit;
+		slash = strrchr(folder, '/');
+		if (slash)
+			*slash = '\0';
+	} while (slash);
+	return least;
 }
 
 unsigned machine_processors(void)
@@ -46,6 +92,9 @@ bool machine_tool(const char *name, char *out, size_t len)
 {
 	const char *path = getenv("PATH");
 
+	/* Files are given to tools by this name. */
+	if (access("/proc/self/fd", X_OK))
+		return false;
 	if (!path)
 		path = "/usr/bin:/bin";
 	while (*path) {

@@ -214,7 +214,8 @@ static int keep_mode(struct output *output, struct err *err)
 	if ((st->st_uid != geteuid() || st->st_gid != getegid()) &&
 	    fchown(output->fd, st->st_uid, st->st_gid))
 		errno = 0; /* stays ours */
-	if (fchmod(output->fd, st->st_mode & 07777))
+	/* Other content does not get the rights of a program. */
+	if (fchmod(output->fd, st->st_mode & 0777))
 		return err_sys(err, ERR_CREATE, "cannot set its mode");
 	return 0;
 }
@@ -318,6 +319,20 @@ struct output *output_open(const char *path,
 	else
 		result = open_path(output, path, options, err);
 	return result ? output_close(output) : output;
+}
+
+bool output_same(const struct output *a, const struct output *b)
+{
+	struct stat one, other;
+
+	if (a->kind == OUTPUT_DEVICE && b->kind == OUTPUT_DEVICE)
+		return a->target.st.st_rdev == b->target.st.st_rdev;
+	if (a->kind != OUTPUT_FILE || b->kind != OUTPUT_FILE ||
+	    a->dir_fd < 0 || b->dir_fd < 0 || fstat(a->dir_fd, &one) ||
+	    fstat(b->dir_fd, &other))
+		return false;
+	return one.st_dev == other.st_dev && one.st_ino == other.st_ino &&
+	       !strcmp(a->target.name, b->target.name);
 }
 
 enum output_kind output_kind(const struct output *output)

@@ -52,7 +52,19 @@ const char *output_dir(const struct output *output);
  * input that --consume moves. `path` is renamed on commit. */
 int output_adopt(struct output *output, const char *path, struct err *err);
 
-/* fsync the file (never retried), give it its name, fsync the directory. The
+/* The part of a commit that takes long and may fail: the bytes reach the disk
+ * (never retried). For outputs that appear together: settle all, then commit
+ * each. */
+int output_settle(struct output *output, struct err *err);
+
+/* Take a committed new file's name away again: what belongs to it could not
+ * be committed. What replaced something stays. */
+void output_withdraw(struct output *output);
+
+/* Will both come to be the same file? */
+bool output_same(const struct output *a, const struct output *b);
+
+/* output_settle, if it was not called; give it its name, fsync the directory. The
  * output is still to be closed. A failure leaves the old state. */
 int output_commit(struct output *output, struct err *err);
 

@@ -197,18 +197,37 @@ int output_adopt(struct output *output, const char *path, struct err *err)
 	return 0;
 }
 
+int output_settle(struct output *output, struct err *err)
+{
+	if (output->settled || output->adopted)
+		return 0;
+	if (output->sync && sync_fd(output->fd, "the output", err))
+		return -1;
+	if (flush_fd(output->fd, err))
+		return -1;
+	output->settled = true;
+	return 0;
+}
+
 int output_commit(struct output *output, struct err *err)
 {
 	if (output->tried)
 		return err_set(err, ERR_BUG, "an output was committed twice");
 	output->tried = true;
-	if (!output->adopted) {
-		if (output->sync && sync_fd(output->fd, "the output", err))
-			return -1;
-		if (flush_fd(output->fd, err))
-			return -1;
-	}
+	if (output_settle(output, err))
+		return -1;
 	if (output->kind != OUTPUT_FILE || output->in_place)
 		return 0;
-	return commit_file(output, err);
+	if (commit_file(output, err))
+		return -1;
+	output->named = !output->adopted && !output->target.exists;
+	return 0;
+}
+
+void output_withdraw(struct output *output)
+{
+	if (output->named)
+		sibling_remove(output->dir_fd, output->target.name, output->dev,
+			       output->ino);
+	output->named = false;
 }

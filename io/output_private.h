@@ -14,7 +14,9 @@
 struct output {
 	enum output_kind kind;
 	bool force, sync, in_place;
+	bool settled; /* synced: what is left is the name */
 	bool tried; /* to commit; there is no second time */
+	bool named; /* it has its name, and nothing had it before */
 	int fd;
 	struct target target; /* empty for standard output */
 	int dir_fd;	      /* a new file's folder, or -1 */

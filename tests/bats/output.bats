@@ -213,3 +213,34 @@ prepare() {
 		rm $out
 	done
 }
+
+@test "an image and its data file appear together or not at all" {
+	pattern in.raw 3M 0 100000 head
+	mkfifo pipe
+	"$IMGCONV" -q -O qcow2 - out.qcow2 -s 3M -o data_file=out.data <pipe \
+		2>message &
+	local pid=$!
+	{
+		head -c 1M in.raw
+		# The name is taken while the run is on its way.
+		sleep 0.5
+		echo taken >out.qcow2
+		tail -c +1048577 in.raw
+	} >pipe
+	local status=0
+	wait "$pid" || status=$?
+	equal 73 "$status"
+	grep -q "out.qcow2: appeared meanwhile" message
+	equal taken "$(cat out.qcow2)"
+	equal "in.raw message out.qcow2 pipe " "$(files)"
+}
+
+@test "an image is not its own data file" {
+	pattern in.raw 3M 0 100000 head
+	ln -s . here
+	refuses 73 "*: is the output itself; data_file needs another name" \
+		in.raw out.qcow2 -o data_file=here/out.qcow2
+	refuses 73 "*: is the output itself; data_file needs another name" \
+		create qcow2 out.qcow2 3M -o data_file=out.qcow2
+	equal "here in.raw " "$(files)"
+}
