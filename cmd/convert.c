@@ -60,6 +60,26 @@ static int refuse_in_place(const struct conversion *conversion,
 		       image->layers ? image->layer[0].codec : "", why);
 }
 
+/* --consume removes a name: of a file that is one, not of a device. */
+static int refuse_consume(const struct conversion *conversion,
+			  struct err *err)
+{
+	struct stat about;
+
+	if (!conversion->settings->consume)
+		return 0;
+	if (lstat(conversion->input, &about) < 0)
+		return err_sys(err, ERR_NO_INPUT, "%s", conversion->input);
+	if (S_ISREG(about.st_mode))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--consume needs a regular file, and %s is %s",
+		       conversion->input,
+		       S_ISLNK(about.st_mode) ? "a symbolic link; name the "
+						"file itself"
+					      : "none");
+}
+
 /* What -v tells of the means. */
 static void tell_means(const struct conversion *conversion)
 {
@@ -83,7 +103,8 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->input);
-	if (conversion->in_place && refuse_in_place(conversion, err) < 0)
+	if ((conversion->in_place && refuse_in_place(conversion, err) < 0) ||
+	    refuse_consume(conversion, err) < 0)
 		return -1;
 	const struct planning_paths paths = {
 		.input = conductor_input(conversion->conductor),
@@ -93,7 +114,9 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	};
 	if (planning_make(&conversion->planning, settings,
 			  &conversion->image, &paths, err) < 0)
-		return -1;
+		return err->kind == ERR_REFUSED
+			       ? err_in(err, "%s", conversion->input)
+			       : -1;
 	if (planning_choose(&conversion->planning, settings,
 			    &conversion->plan, err) < 0)
 		return err_in(err, "%s: %s (%s)", conversion->input,
@@ -220,10 +243,19 @@ static void tell_digest(const struct conversion *conversion)
 /* --consume: the input is gone when the output is safe. */
 static int consume(const struct conversion *conversion, struct err *err)
 {
+	const struct stat *then = conductor_input(conversion->conductor);
+	struct stat now;
+
 	if (!conversion->settings->consume ||
 	    !strcmp(last_tag(conversion, TAG_PLACE), "moved") ||
 	    !strcmp(conversion->input, "-"))
 		return 0;
+	/* Only what was read is removed. */
+	if (lstat(conversion->input, &now) < 0 || now.st_dev != then->st_dev ||
+	    now.st_ino != then->st_ino)
+		return err_set(err, ERR_TEMPORARY,
+			       "%s: is another file meanwhile, and was not "
+			       "removed", conversion->input);
 	if (unlink(conversion->input) < 0)
 		return err_sys(err, ERR_IO, "%s: remove the input",
 			       conversion->input);

@@ -238,3 +238,17 @@ zeros() {
 	runs 0 -s 20M in.raw "$dev"
 	sgdisk -v "$dev" | grep -q 'No problems found'
 }
+
+@test "a device is not consumed, and not resized" {
+	device dev 20M
+	local numbers
+	numbers=$(stat -c '%Hr %Lr' "$dev")
+	# shellcheck disable=SC2086
+	mknod node b $numbers || skip "no device nodes can be made"
+	refuses 64 "--consume needs a regular file, and node is none" \
+		--consume -f raw node out.qcow2
+	[ -b node ]
+	refuses 69 "$dev: *a device cannot be resized in place*" \
+		resize -f raw "$dev" 30M
+	old "$dev" 0 20M
+}

@@ -244,3 +244,16 @@ prepare() {
 		create qcow2 out.qcow2 3M -o data_file=out.qcow2
 	equal "here in.raw " "$(files)"
 }
+
+@test "--consume takes regular files alone" {
+	pattern in.raw 3M 0 100000 head
+	ln -s in.raw link.raw
+	mkfifo pipe
+	refuses 64 "--consume needs a regular file, and link.raw is a symbolic link; name the file itself" \
+		--consume link.raw out.raw
+	cat in.raw >pipe &
+	refuses 64 "--consume needs a regular file, and pipe is none" \
+		--consume -O raw pipe out.raw
+	wait
+	equal "in.raw link.raw pipe " "$(files)"
+}
