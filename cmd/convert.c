@@ -219,6 +219,12 @@ static void tell_losses(struct conversion *conversion)
 			 conversion->image.snapshots);
 		ui_note(conversion->ui, LOG_NOTE, text);
 	}
+	if (conversion->settings->size_request != SIZE_KEEP &&
+	    conversion->settings->partition_fix &&
+	    !strcmp(conversion->image.gpt, "stale"))
+		ui_note(conversion->ui, LOG_NOTE,
+			"the GUID partition table is damaged, or its backup "
+			"is not at the end: it is left as it was");
 	if (conversion->done.spooled) {
 		snprintf(text, sizeof text, "%s came before their tables and "
 			 "were kept aside",

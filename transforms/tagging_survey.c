@@ -131,7 +131,7 @@ static void use_head(const unsigned char *head, size_t head_len,
 	static const char *const names[] = { [GPT_NONE] = "none",
 					     [GPT_AT_END] = "at-end",
 					     [GPT_STALE] = "stale",
-					     [GPT_DAMAGED] = "none" };
+					     [GPT_DAMAGED] = "stale" };
 	const char *used_by = NULL;
 	struct gpt gpt;
 
