@@ -275,6 +275,11 @@ json-c" --progress=json a b
 	runs 0 --memory 160M -m 4 in.raw a.raw.xz
 	runs 0 --memory 1G -m 4 in.raw b.raw.xz
 	cmp a.raw.xz b.raw.xz
+}
+
+@test "the planned memory is within the limit that nobody gave" {
+	need_json
+	pattern in.raw 24M 0 100000 head 20M 1M later
 	runs 0 plan --json in.raw out.raw.xz
 	local memory
 	memory=$(sed -n 's/.*"memory": *\([0-9]*\).*/\1/p' <<<"$output" | head -n 1)
