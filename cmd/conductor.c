@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "cmd/commands.h"
 #include "cmd/conversation.h"
 #include "cmd/named.h"
 #include "cmd/planning.h"
@@ -69,7 +70,8 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		.size = file->seekable ? file_size(file) : 0,
 		.allocated = (uint64_t)file->about.st_blocks * 512,
 		.references = settings->allow_references,
-		.fix_gpt = settings->partition_fix,
+		.shallow = settings->command &&
+			   settings->command->run == command_check,
 		.threads = planning_threads(settings),
 		.memory = planning_memory(settings),
 	};

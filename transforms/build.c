@@ -96,6 +96,15 @@ int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
 	return 0;
 }
 
+int build_backup_elsewhere(uint64_t said, uint64_t is, struct err *err)
+{
+	return err_set(err, ERR_DAMAGED,
+		       "the backup partition table is said to end at %" PRIu64
+		       ", but the image ends at %" PRIu64
+		       "; --no-partition-fix leaves the table alone",
+		       said, is);
+}
+
 void build_clear(struct build *build)
 {
 	build->walk = walk_close(build->walk);

@@ -68,6 +68,10 @@ bool build_size(const struct build *build, uint64_t *size);
 int build_goal_size(const struct build *build, uint64_t *size,
 		    struct err *err);
 
+/* A GPT says that its backup ends at `said`, and the image ends at `is`:
+ * fills `err` (ERR_DAMAGED, with the remedy); returns -1. */
+int build_backup_elsewhere(uint64_t said, uint64_t is, struct err *err);
+
 /* Closes everything, in order. */
 void build_clear(struct build *build);
 

@@ -3,6 +3,7 @@
  * end: as an overlay on the guest's way through, or in place in a raw file.
  * Other formats at rest have a file of their own (gpt_fix_qemu.c). */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -47,6 +48,12 @@ static int make_patches(struct build *build, const unsigned char *head,
 	}
 	gpt_read(head, head_len, tail_len ? tail : NULL, tail_len,
 		 build->old_size, gpt);
+	if (gpt->state == GPT_STALE || gpt->state == GPT_DAMAGED)
+		log_note(build->log, "the partition table is %s and stays as "
+			 "it is; sgdisk -e can mend it",
+			 gpt->state == GPT_STALE ? "without its backup at "
+						   "the end"
+						 : "damaged");
 	if (gpt->state != GPT_AT_END)
 		return 0;
 	return gpt_move_backup(head, head_len, gpt, new_size, patches, count,
@@ -147,6 +154,30 @@ static int write_patches(int fd, const struct gpt_patch *patches,
 				       "write the partition table at %llu",
 				       (unsigned long long)patches[i].offset);
 	return 0;
+}
+
+int gpt_fix_expect(struct build *build, struct err *err)
+{
+	const char *wanted = goal_value(&build->job->goal, TAG_GPT);
+	unsigned char tail[TAIL_LEN];
+	struct gpt gpt;
+
+	if (!wanted || strcmp(wanted, "moved"))
+		return 0;
+	if (build_enter_guest(build, err) < 0)
+		return -1;
+	uint64_t size = build->disk->size;
+	size_t len = (size_t)min_u64(GPT_HEAD_LEN, size);
+	size_t tail_len = (size_t)min_u64(TAIL_LEN, size);
+	AUTO_FREE unsigned char *head = mem_zalloc(len);
+	if (disk_read(build->disk, head, len, 0, err) < 0 ||
+	    disk_read(build->disk, tail, tail_len, size - tail_len, err) < 0)
+		return -1;
+	gpt_read(head, len, tail, tail_len, size, &gpt);
+	if (gpt.state != GPT_STALE)
+		return 0;
+	return build_backup_elsewhere(gpt.backup_offset + gpt.sector_size,
+				      size, err);
 }
 
 int gpt_fix_patches(struct build *build,

@@ -15,4 +15,9 @@ int gpt_fix_patches(struct build *build,
 		    struct gpt_patch patches[GPT_PATCHES], unsigned *count,
 		    struct err *err);
 
+/* Before a file at rest gets another size: is the backup of its table where
+ * the table says, if it is to be moved afterwards? ERR_DAMAGED if not: a
+ * stream that had to be believed was wrong. */
+int gpt_fix_expect(struct build *build, struct err *err);
+
 #endif

@@ -66,7 +66,7 @@ struct protocol_input {
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
-	bool fix_gpt;	  /* look for a partition table */
+	bool shallow;	  /* check: name it only; its tables may be damaged */
 	uint32_t threads;
 	uint64_t memory;
 };

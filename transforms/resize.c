@@ -9,6 +9,7 @@
 #include "formats/gpt.h"
 #include "formats/overlay.h"
 #include "transforms/costs.h"
+#include "transforms/gpt_fix.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
@@ -123,7 +124,8 @@ static int resize_file_rest(struct build *build, const struct plan_step *step,
 
 	(void)step;
 	if (build_enter_guest(build, err) < 0 ||
-	    build_goal_size(build, &size, err) < 0)
+	    build_goal_size(build, &size, err) < 0 ||
+	    gpt_fix_expect(build, err) < 0)
 		return -1;
 	if (ftruncate(fd, (off_t)size) < 0)
 		return err_sys(err, ERR_IO, "resize to %llu bytes",

@@ -214,11 +214,7 @@ static int check_end(const struct build *build, struct err *err)
 	if (build->expect_backup && build->walk &&
 	    overlay_walk_below_size(build->walk, &size) &&
 	    size != build->backup_end)
-		return err_set(err, ERR_DAMAGED,
-			       "the backup partition table is said to end at %"
-			       PRIu64 ", but the image ends at %" PRIu64
-			       "; --no-partition-fix leaves the table alone",
-			       build->backup_end, size);
+		return build_backup_elsewhere(build->backup_end, size, err);
 	return 0;
 }
 

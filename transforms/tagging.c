@@ -232,11 +232,17 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
 	if (!result)
 		result = peeling_head(&peeling, LIMIT_PROBE_LEN, err);
 	if (!result) {
+		const struct survey_input input = {
+			.source = top(&peeling),
+			.base = source,
+			.head = peeling.head,
+			.head_len = &peeling.head_len,
+			.references = references,
+			.about = about,
+		};
 		set_sizes(out, &peeling, about);
-		result = tagging_survey(&(struct survey_input){
-			.source = top(&peeling), .base = source,
-			.head = peeling.head, .head_len = &peeling.head_len,
-			.references = references, .about = about }, out, err);
+		if (!about->shallow)
+			result = tagging_survey(&input, out, err);
 	}
 	peeling_clear(&peeling);
 	if (!result)

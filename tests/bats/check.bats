@@ -47,6 +47,17 @@ leak() {
 	[[ ${lines[-1]} == *" corruption"*": the image may lose data." ]]
 }
 
+@test "a table that points nowhere is a finding, not only an error" {
+	local l1
+	l1=$(be64 x.qcow2 40)
+	overwrite x.qcow2 "$l1" 80 00 00 00 7f ff 00 00
+	run qemu-img check x.qcow2
+	[ "$status" -ne 0 ]
+	runs 2 check x.qcow2
+	run --separate-stderr "$IMGCONV" info x.qcow2
+	equal 65 "$status"
+}
+
 @test "JSON" {
 	need_json
 	runs 0 check --json x.qcow2

@@ -205,3 +205,20 @@ partitions() {
 	qemu-img convert -O raw in.qcow2 out.raw
 	gpt_valid out.raw
 }
+
+@test "a stream whose backup GPT is not where it should be is refused" {
+	need sgdisk gzip
+	truncate -s 16M disk.raw
+	sgdisk -n 1:2048:10000 disk.raw >/dev/null
+	truncate -s 20M disk.raw
+	gzip -k disk.raw
+	run --separate-stderr "$IMGCONV" disk.raw.gz out.raw -s 40M
+	equal 65 "$status" "$stderr"
+	[[ $stderr == *"backup partition table"*"--no-partition-fix"* ]] ||
+		fail "$stderr"
+	nothing_at out.raw
+	run --separate-stderr "$IMGCONV" disk.raw.gz out.qcow2 -s 40M
+	equal 65 "$status" "$stderr"
+	"$IMGCONV" --no-partition-fix disk.raw.gz out.raw -s 40M
+	cmp -n $((20 << 20)) disk.raw out.raw
+}

@@ -91,7 +91,6 @@ static int probe(struct text in, enum way way, const char *from,
 {
 	struct protocol_input about = { .seekable = way == AS_FILE,
 					.memory = 64 * MIB,
-					.fix_gpt = true,
 					.threads = 1 };
 	struct fake_chunks chunks = { .bytes = in.at, .len = in.len,
 				      .most = way == AS_BYTES ? 1 : 65536 };
