@@ -61,8 +61,8 @@ int err_in(struct err *err, const char *format, ...)
 	room = sizeof err->message - 1 - len;
 	if (room < sizeof ": ")
 		return -1;
-	snprintf(err->message, sizeof err->message, "%.*s: %s",
-		 (int)(room - strlen(": ")), context, inner);
+	snprintf(err->message, sizeof err->message, "%.*s: %.*s",
+		 (int)(room - strlen(": ")), context, (int)len, inner);
 	make_printable(err->message);
 	return -1;
 }
