@@ -31,35 +31,6 @@ struct conversion {
 	struct protocol_done done;
 };
 
-/* `imgconv resize` changes the file that is there; why it may not be able to
- * is better said plainly than by a plan that cannot be found. */
-static int refuse_in_place(const struct conversion *conversion,
-			   struct err *err)
-{
-	const struct image *image = &conversion->image;
-	const char *why = NULL;
-
-	if (!strcmp(conversion->input, "-"))
-		return err_set(err, ERR_USAGE,
-			       "resize changes a file; for standard input use "
-			       "convert with -s");
-	if (image->layers)
-		why = "a compressed file";
-	else if (!image->native)
-		why = "an image of this format";
-	else if (image->backing)
-		why = "an image with a backing file";
-	else if (S_ISBLK(conductor_input(conversion->conductor)->st_mode))
-		why = "a device";
-	if (!why)
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "%s: %s%s%s: %s cannot be resized in place; convert it "
-		       "with -s", conversion->input, image->report.title,
-		       image->layers ? ", " : "",
-		       image->layers ? image->layer[0].codec : "", why);
-}
-
 /* --consume removes a name: of a file that is one, not of a device. */
 static int refuse_consume(const struct conversion *conversion,
 			  struct err *err)
@@ -103,8 +74,7 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->input);
-	if ((conversion->in_place && refuse_in_place(conversion, err) < 0) ||
-	    refuse_consume(conversion, err) < 0)
+	if (refuse_consume(conversion, err) < 0)
 		return -1;
 	const struct planning_paths paths = {
 		.input = conductor_input(conversion->conductor),
@@ -331,5 +301,7 @@ int command_convert(const struct settings *settings)
 
 int command_resize(const struct settings *settings)
 {
+	if (settings->dry_run)
+		return command_plan(settings);
 	return run(settings, settings->argument[0], true);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns `imgconv plan`: the plan, or all of them, as text, JSON or a graph.
- * Does not plan, nor change anything. */
+/* Owns `imgconv plan`, and what --dry-run says elsewhere: the plan, or all of
+ * them, as text, JSON or a graph. Does not plan, nor change anything. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,10 +148,12 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
 	const struct problem *problem = &plans->planning.problem;
+	bool in_place = settings->command->run == command_resize;
 	const struct planning_paths paths = {
 		.input = conductor_input(conductor),
 		.input_fd = conductor_input_fd(conductor),
-		.output = settings->argument[1],
+		.output = settings->argument[in_place ? 0 : 1],
+		.in_place = in_place,
 	};
 
 	if (conductor_probe(conductor, image, err))

@@ -250,6 +250,34 @@ static void set_prices(struct planning *planning,
 	planning->problem.catalogue = catalogue;
 }
 
+/* `imgconv resize` changes the file that is there; why it may not be able to
+ * is better said plainly than by a plan that cannot be found. */
+static int refuse_in_place(const struct image *image,
+			   const struct planning_paths *paths, struct err *err)
+{
+	const char *why = NULL;
+
+	if (!strcmp(paths->output, "-"))
+		return err_set(err, ERR_USAGE,
+			       "resize changes a file; for standard input use "
+			       "convert with -s");
+	if (image->layers)
+		why = "a compressed file";
+	else if (!image->native)
+		why = "an image of this format";
+	else if (image->backing)
+		why = "an image with a backing file";
+	else if (S_ISBLK(paths->input->st_mode))
+		why = "a device";
+	if (!why)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s: %s%s%s: %s cannot be resized in place; convert it "
+		       "with -s", paths->output, image->report.title,
+		       image->layers ? ", " : "",
+		       image->layers ? image->layer[0].codec : "", why);
+}
+
 /* The output is read back before it has its name: alone. */
 static int refuse_verify(const struct planning *planning,
 			 const struct planning_paths *paths, struct err *err)
@@ -278,6 +306,8 @@ int planning_make(struct planning *planning, const struct settings *settings,
 {
 	memset(planning, 0, sizeof *planning);
 	if (paths->in_place) {
+		if (refuse_in_place(image, paths, err) < 0)
+			return -1;
 		/* The name may say anything: the image says what it is. */
 		planning->target.driver = driver_by_name(image->format);
 		planning->target.format = planning->target.driver

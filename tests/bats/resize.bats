@@ -206,6 +206,16 @@ partitions() {
 	gpt_valid out.raw
 }
 
+@test "resize --dry-run shows the plan and changes nothing" {
+	make_gpt_image in.raw 32
+	cp in.raw before.raw
+	runs 0 resize --dry-run in.raw 64M
+	[[ $output == *"1. resize-file"* ]] || fail "$output"
+	same_bytes before.raw in.raw
+	gzip -1 in.raw
+	refuses 69 "*in place; convert it with -s" resize --dry-run in.raw.gz 64M
+}
+
 @test "a stream whose backup GPT is not where it should be is refused" {
 	need sgdisk gzip
 	truncate -s 16M disk.raw
