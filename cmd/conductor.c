@@ -72,7 +72,6 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		.references = settings->allow_references,
 		.shallow = settings->command &&
 			   settings->command->run == command_check,
-		.threads = planning_threads(settings),
 		.memory = planning_memory(settings),
 	};
 

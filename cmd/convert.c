@@ -156,7 +156,6 @@ static int run_plan(struct conversion *conversion, struct err *err)
 		.output = conversion->out,
 		.data = conversion->data,
 		.ui = conversion->ui,
-		.stated = conversion->settings->from != NULL,
 	};
 
 	if (execute_plan(&execution, &conversion->done, err) < 0)

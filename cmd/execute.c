@@ -85,7 +85,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->made = place->temp_fd >= 0 || place->at_output;
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
-	job->stated = execution->stated;
+	job->stated = settings->from != NULL;
 	job->output_append = !aside &&
 			     output_kind(execution->output) == OUTPUT_STREAM;
 	job->output_fresh = !aside && device && settings->target_is_zero;

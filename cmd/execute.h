@@ -20,7 +20,6 @@ struct execution {
 	struct output *output;
 	struct output *data; /* a qcow2's data file; or NULL */
 	struct ui *ui;
-	bool stated; /* the format was given with -f */
 };
 
 /* Nothing is committed. *done is the last run's, with the digest of the run

@@ -98,10 +98,8 @@ static int size_goal(struct planning *planning,
 	uint64_t size = settings->size, rounded;
 	char text[TAG_LEN];
 
-	planning->size_known = image->size_known;
-	planning->size = image->size;
 	if (settings->size_request == SIZE_KEEP)
-		return refuse_padding(settings, driver, planning->size, err);
+		return refuse_padding(settings, driver, image->size, err);
 	if (settings->size_request == SIZE_RELATIVE && !image->size_known) {
 		snprintf(text, sizeof text, "+%" PRIu64, size);
 		want(goal, TAG_SIZE, false, text);
@@ -116,8 +114,6 @@ static int size_goal(struct planning *planning,
 	if (refuse_padding(settings, driver, size, err) < 0 ||
 	    refuse_shrink(settings, image, rounded, err) < 0)
 		return -1;
-	planning->size_known = true;
-	planning->size = rounded;
 	snprintf(text, sizeof text, "%" PRIu64, rounded);
 	want(goal, TAG_SIZE, false, text);
 	return 0;
@@ -241,7 +237,6 @@ static void set_prices(struct planning *planning,
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
 	list->wrap_level = settings->wrap_level;
-	list->goal_size = planning->size_known ? planning->size : 0;
 	planning->problem.context = list;
 	planning->problem.threads = list->threads;
 	planning->problem.temp_limit = UINT64_MAX;

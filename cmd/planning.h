@@ -34,8 +34,6 @@ struct planning {
 	struct target target;
 	struct price_list price_list; /* the problem's pricing context */
 	struct problem problem;
-	uint64_t size; /* final virtual size where it is known, else 0 */
-	bool size_known;
 };
 
 /* Where the image comes from and goes to. `output` is only looked at. */

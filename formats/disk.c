@@ -15,7 +15,6 @@ void disk_init(struct disk *disk, const struct disk_ops *ops,
 	disk->format = format;
 	disk->sector_size = 512;
 	disk->granule = 4096;
-	disk->container_size = UINT64_MAX;
 }
 
 int disk_read(struct disk *disk, void *buf, size_t len, uint64_t offset,

@@ -44,9 +44,6 @@ struct disk {
 	uint64_t size;	      /* bytes, as the guest sees it */
 	uint32_t sector_size; /* logical, 512 or 4096 */
 	uint32_t granule;     /* cluster size: aligned reads are cheapest */
-	/* Bytes of guest data mapped to plain storage may not exceed the
-	 * container: a few tables can otherwise claim terabytes. */
-	uint64_t container_size;
 };
 
 void disk_init(struct disk *disk, const struct disk_ops *ops,

@@ -123,7 +123,6 @@ struct disk *overlay_disk(struct disk *take_below, uint64_t size)
 	overlay->disk.size = size;
 	overlay->disk.sector_size = take_below->sector_size;
 	overlay->disk.granule = take_below->granule;
-	overlay->disk.container_size = take_below->container_size;
 	return &overlay->disk;
 }
 

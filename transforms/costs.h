@@ -25,7 +25,6 @@ struct coefficients {
 	double clone_runs; /* reflinks run by run, out of and into tables */
 	double metadata_us;	   /* opening an image, walking its tables */
 	double process_us;	   /* starting an external tool */
-	double sync_us;
 	double qemu; /* qemu-img convert, on top of reading and writing */
 };
 
@@ -41,7 +40,6 @@ struct price_list {
 	unsigned threads;
 	uint64_t memory;
 	int wrap_level; /* 0: each codec's default */
-	uint64_t goal_size; /* virtual, bytes; 0 unknown */
 };
 
 /* Bytes of the file as it is in `state`: compressed, container or raw. */

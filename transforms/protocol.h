@@ -67,7 +67,6 @@ struct protocol_input {
 	char snapshot[256]; /* or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
-	uint32_t threads;
 	uint64_t memory;
 };
 
@@ -134,7 +133,6 @@ struct image {
 	char format[24];      /* driver's name, or the probe's */
 	bool native;	      /* a driver of ours reads it */
 	bool ordered, scattered; /* ... also in one pass */
-	bool spools;	      /* ... with a spool for what comes too early */
 	bool size_known;
 	uint64_t size;	      /* virtual */
 	uint64_t allocated;   /* bytes that hold data, as far as is known */
@@ -148,7 +146,6 @@ struct image {
 				  would be decoded by random access; 1 best */
 	uint64_t used_end;     /* where partitions or file system end; 0 */
 	char used_by[32];
-	bool partial;	       /* seen through a stream: the first bytes only */
 };
 
 /* A run of pipeline steps: from one descriptor to another. */
@@ -192,7 +189,6 @@ struct protocol_done {
 	uint64_t spooled; /* bytes kept aside by a walk */
 	/* check */
 	uint64_t corruptions, leaks;
-	bool has_check;
 	/* compare */
 	bool differs;
 	uint64_t difference; /* offset of the first one */

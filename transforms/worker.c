@@ -226,7 +226,6 @@ static int inspect_one(struct worker *worker, enum protocol_type what,
 		return inspect_map(image, worker_extents, worker, err);
 	default:
 		result = inspect_check(image, &check.report, err);
-		done->has_check = true;
 		done->corruptions = check.report.corruptions;
 		done->leaks = check.report.leaks;
 		return result;

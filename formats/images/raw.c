@@ -74,7 +74,6 @@ static struct disk *raw_open(struct source *source,
 	disk_init(&raw->disk, &disk_ops, driver_raw.name);
 	raw->source = source;
 	raw->disk.size = source->size;
-	raw->disk.container_size = source->size;
 	return &raw->disk;
 }
 

@@ -188,8 +188,7 @@ static void test_worker(void)
 {
 	static char guest[70000];
 	struct protocol_input about = { .seekable = true,
-					.size = sizeof guest,
-					.threads = 1 };
+					.size = sizeof guest };
 	struct channel_message message;
 	struct err err;
 	pthread_t thread;

@@ -192,7 +192,6 @@ static int open_backing(struct qcow2_disk *image,
 		&image->backing_source, err);
 	if (!image->backing)
 		return err_in(err, "backing file %s", header->backing);
-	image->disk.container_size += image->backing->container_size;
 	return 0;
 }
 
@@ -215,7 +214,6 @@ static int open_data_file(struct qcow2_disk *image,
 			       "data file %s cannot be read at random", name);
 	image->data = image->data_file;
 	image->tables.view.data_size = image->data_file->size;
-	image->disk.container_size = image->data_file->size;
 	return 0;
 }
 
@@ -278,7 +276,6 @@ struct disk *qcow2_open(struct source *source,
 
 	disk_init(disk, &qcow2_ops, "qcow2");
 	image->data = source;
-	disk->container_size = source->size;
 	if (open_tables(image, source, options, err))
 		return NULL;
 	disk->size = image->tables.view.size;

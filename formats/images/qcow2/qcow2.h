@@ -121,7 +121,6 @@ struct qcow2_snapshot {
 	uint64_t l1_offset;
 	uint32_t l1_entries;
 	uint64_t size; /* of the disk at that time */
-	uint64_t vm_state_size;
 	uint32_t seconds; /* since 1970 */
 	char *id, *name;
 };

@@ -18,10 +18,8 @@
 #define ID_LEN_AT 12
 #define NAME_LEN_AT 14
 #define SECONDS_AT 16
-#define STATE_AT 32
 #define EXTRA_LEN_AT 36
 #define EXTRA_MAX 1024 /* what version 3 defines are 24 bytes */
-#define EXTRA_STATE_AT 0
 #define EXTRA_SIZE_AT 8
 
 static char *text(const unsigned char *bytes, size_t len)
@@ -58,11 +56,8 @@ static int read_entry(struct source *source, const struct qcow2_header *header,
 	out->l1_offset = bytes_be64(fixed);
 	out->l1_entries = bytes_be32(fixed + 8);
 	out->seconds = bytes_be32(fixed + SECONDS_AT);
-	out->vm_state_size = bytes_be32(fixed + STATE_AT);
 	out->size = header->size;
 	extra = rest;
-	if (extra_len >= EXTRA_STATE_AT + 8)
-		out->vm_state_size = bytes_be64(extra + EXTRA_STATE_AT);
 	if (extra_len >= EXTRA_SIZE_AT + 8)
 		out->size = bytes_be64(extra + EXTRA_SIZE_AT);
 	out->id = text(rest + extra_len, id_len);
