@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "cmd/conversation.h"

@@ -3,7 +3,6 @@
  * said with it. */
 #include "cmd/json.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns `imgconv plan`, and what --dry-run says elsewhere: the plan, or all of
  * them, as text, JSON or a graph. Does not plan, nor change anything. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "cmd/answer.h"

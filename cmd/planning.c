@@ -10,7 +10,6 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/units.h"
 #include "cmd/machine.h"
 #include "formats/foreign.h"
 #include "io/offload.h"

@@ -4,7 +4,6 @@
  * cannot decode: they are named so that they are refused by name.
  */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"

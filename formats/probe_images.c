@@ -4,7 +4,6 @@
  * and from where on the file may hold guest data. Does not open images: the
  * drivers check all the rest.
  */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

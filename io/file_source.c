@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "io/files.h"

@@ -17,7 +17,6 @@
 #define IO_OUTPUT_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/err.h"

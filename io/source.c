@@ -3,7 +3,6 @@
  * defaults of optional slots. Does not know what a source is made of. */
 #include "io/source.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/mem.h"
 #include "base/units.h"
 #include "transforms/tags.h"
 

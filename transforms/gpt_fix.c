@@ -2,7 +2,6 @@
 /* Transitions: after a resize, the backup partition table moves to the new
  * end: as an overlay on the guest's way through, or in place in a raw file.
  * Other formats at rest have a file of their own (gpt_fix_qemu.c). */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

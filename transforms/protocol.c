@@ -3,8 +3,6 @@
  * them. Does not know what is done with them. */
 #include "transforms/protocol.h"
 
-#include <string.h>
-
 /* What the body of a message must be long; 0: any multiple of an extent. */
 static size_t expected_len(uint32_t type)
 {

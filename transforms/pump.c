@@ -3,13 +3,9 @@
  * ends. What a slot holds and where it comes from is pump_fetch.c's. */
 #include "transforms/pump.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/checked.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "transforms/pump_slot.h"
 

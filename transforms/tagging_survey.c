@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "formats/codecs/codec.h"
 #include "formats/codecs/wrap.h"

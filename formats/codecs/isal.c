@@ -10,7 +10,6 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 

@@ -3,8 +3,6 @@
  * adaptor's. The legacy format has no checks at all and is refused. */
 #include "formats/codecs/rows.h"
 
-#include <string.h>
-
 #include "base/bytes.h"
 #include "formats/codecs/skippable.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns what is to be known of an encoding before it begins: whether there is
  * such a level, and what memory how many threads take. Encodes nothing. */
-#include "base/checked.h"
 #include "base/limits.h"
 #include "formats/codecs/wrap.h"
 

@@ -4,7 +4,6 @@
  * judges the entries and counts uses. Changes nothing; does not count itself
  * (refcounts.c does).
  */
-#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"

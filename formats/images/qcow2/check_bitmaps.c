@@ -3,7 +3,6 @@
  * Owns the way through persistent bitmaps, as far as their clusters are
  * concerned. What the bitmaps say is nobody's business here.
  */
-#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "formats/codecs/codec.h"
 #include "formats/images/qcow2/qcow2.h"

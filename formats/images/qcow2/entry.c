@@ -5,7 +5,6 @@
  */
 #include "base/bytes.h"
 #include "base/checked.h"
-#include "base/mem.h"
 #include "formats/images/qcow2/qcow2.h"
 
 #define SECTOR 512

@@ -5,7 +5,6 @@
  * takes the header extensions apart. A field is loaded once, from a byte
  * pointer, and checked before the next one that depends on it.
  */
-#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"

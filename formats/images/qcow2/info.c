@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns how a qcow2's facts are named for `info`. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "formats/images/qcow2/qcow2.h"

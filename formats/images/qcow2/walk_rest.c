@@ -5,7 +5,6 @@
  * an image and yields what was not promised. Does not touch the stream.
  */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/checked.h"

@@ -6,7 +6,6 @@
 #include "formats/images/qcow2/write.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/limits.h"

@@ -11,7 +11,6 @@
  * known beforehand.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"

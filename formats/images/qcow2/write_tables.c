@@ -4,7 +4,6 @@
  * most one L2 table is open, besides the one that a first unit coming last
  * shares; one refcount block is. Does not decide what is in an entry.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
