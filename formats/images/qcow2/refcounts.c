@@ -154,9 +154,7 @@ bool refcounts_first_use(struct refcounts *refs, uint64_t offset)
 	return true;
 }
 
-/* Entry `i` of a block whose entries are 1 << order bits wide; narrow ones
- * fill a byte from its lowest bit. */
-static uint64_t entry(const unsigned char *block, unsigned order, uint64_t i)
+uint64_t refcounts_entry(const unsigned char *block, unsigned order, uint64_t i)
 {
 	unsigned width = 1u << order;
 
@@ -196,7 +194,7 @@ int refcounts_stored(struct refcounts *refs, uint64_t offset, uint64_t *out,
 	bytes = qcow2_cache_hold(refs->blocks, offset, &slot, err);
 	if (!bytes)
 		return -1;
-	*out = entry(bytes, header->refcount_order, index % a_slice);
+	*out = refcounts_entry(bytes, header->refcount_order, index % a_slice);
 	qcow2_cache_drop(refs->blocks, slot);
 	return 0;
 }

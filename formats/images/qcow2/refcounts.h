@@ -38,6 +38,10 @@ bool refcounts_use(struct refcounts *refs, uint64_t offset, uint64_t length,
 /* A state begins; the first use of a cluster by it: true. */
 void refcounts_begin_state(struct refcounts *refs);
 bool refcounts_first_use(struct refcounts *refs, uint64_t offset);
+/* Entry `i` of a block whose entries are 1 << order bits wide; narrow ones
+ * fill a byte from its lowest bit. */
+uint64_t refcounts_entry(const unsigned char *block, unsigned order,
+			 uint64_t i);
 /* What the image says of the cluster at `offset`. */
 int refcounts_stored(struct refcounts *refs, uint64_t offset, uint64_t *out,
 		     struct err *err);

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "formats/images/qcow2/refcounts.h"
 #include "formats/images/qcow2/write.h"
 #include "io/zero.h"
 
@@ -22,26 +23,6 @@ static uint64_t host(const struct qcow2_writer *w, uint64_t cluster)
 }
 
 /* ---- refcounts ---- */
-
-static uint64_t get_count(const unsigned char *block, unsigned order,
-			  uint64_t i)
-{
-	unsigned bits = 1u << order;
-
-	switch (order) {
-	case 3:
-		return block[i];
-	case 4:
-		return bytes_be16(block + i * 2);
-	case 5:
-		return bytes_be32(block + i * 4);
-	case 6:
-		return bytes_be64(block + i * 8);
-	default:
-		return block[i * bits / 8] >> (i * bits % 8) &
-		       ((1u << bits) - 1);
-	}
-}
 
 static void put_count(unsigned char *block, unsigned order, uint64_t i,
 		      uint64_t count)
@@ -74,7 +55,7 @@ void qcow2_block_fill(const struct qcow2_config *config, uint64_t index,
 	uint64_t first = index * entries;
 
 	for (uint64_t i = 0; i < entries && first + i < end; i++)
-		if (!get_count(out, order, i))
+		if (!refcounts_entry(out, order, i))
 			put_count(out, order, i, 1);
 }
 
