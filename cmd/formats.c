@@ -2,16 +2,15 @@
 /* Owns `imgconv formats`: the registries and the tools, shown. Does not know
  * any format. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/commands.h"
+#include "cmd/machine.h"
 #include "formats/codecs/codec.h"
 #include "formats/foreign.h"
 #include "formats/probe.h"
+
+#define PATH_LEN 4096
 
 static const char *const tools[] = { "qemu-img", "qemu-io", "qemu-nbd", NULL };
 
@@ -22,30 +21,6 @@ static const char *const block_names[BLOCK_COUNT] = {
 static const char *built(const char *library)
 {
 	return library ? library : "not built in";
-}
-
-static bool codec_built(const struct codec *codec)
-{
-	return codec->decoder_open || codec->encode_block;
-}
-
-/* Where `tool` is, malloc'ed, or NULL. */
-static char *find_tool(const char *tool)
-{
-	const char *path = getenv("PATH");
-
-	/* Each turn takes one folder of PATH. */
-	while (path && *path) {
-		size_t len = strcspn(path, ":");
-		AUTO_FREE char *file =
-			len ? mem_printf("%.*s/%s", (int)len, path, tool)
-			    : mem_printf("./%s", tool);
-
-		if (!access(file, X_OK))
-			return STEAL(file);
-		path += len + (path[len] == ':');
-	}
-	return NULL;
 }
 
 /* ---- text ---- */
@@ -111,9 +86,11 @@ static void print_text(void)
 	print_known();
 	printf("tools:\n");
 	for (const char *const *tool = tools; *tool; tool++) {
-		AUTO_FREE char *file = find_tool(*tool);
+		char file[PATH_LEN];
 
-		printf("  %-10s %s\n", *tool, file ? file : "not found");
+		printf("  %-10s %s\n", *tool,
+		       machine_tool(*tool, file, sizeof file) ? file
+							      : "not found");
 	}
 	printf("json: %s\n", built(json_library()));
 }
@@ -231,9 +208,9 @@ static void print_json(void)
 	json_put(json, "inner-codecs", blocks_json());
 	json_put(json, "recognised", known_json());
 	for (const char *const *tool = tools; *tool; tool++) {
-		AUTO_FREE char *file = find_tool(*tool);
+		char file[PATH_LEN];
 
-		if (file)
+		if (machine_tool(*tool, file, sizeof file))
 			json_put_text(found, *tool, file);
 	}
 	json_put(json, "tools", found);

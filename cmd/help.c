@@ -87,10 +87,9 @@ void help_version(void)
 	printf("imgconv " IMGCONV_VERSION "\n");
 	for (unsigned id = 0; id < CODEC_COUNT; id++) {
 		const struct codec *codec = codec_get(id);
-		bool built = codec->decoder_open || codec->encode_block;
 
 		printf("%s: %s\n", codec->name,
-		       built ? codec->library : "not built in");
+		       codec_built(codec) ? codec->library : "not built in");
 	}
 	for (unsigned id = 0; id < BLOCK_COUNT; id++) {
 		const char *library = block_codec_library(id);

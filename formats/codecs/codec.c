@@ -19,6 +19,11 @@ const struct codec *codec_get(enum codec_id id)
 	return rows[id];
 }
 
+bool codec_built(const struct codec *codec)
+{
+	return codec->decoder_open || codec->encode_block;
+}
+
 int codec_by_suffix(const char *name)
 {
 	const char *dot = strrchr(name, '.');

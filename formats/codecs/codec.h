@@ -127,6 +127,8 @@ struct codec {
 
 /* The registry. Never NULL for id < CODEC_COUNT. */
 const struct codec *codec_get(enum codec_id id);
+/* Is it built in at all? */
+bool codec_built(const struct codec *codec);
 /* By suffix of a file name (".tgz" is not one); or -1. */
 int codec_by_suffix(const char *name);
 /* By name, tag or suffix without dot; or -1. */
