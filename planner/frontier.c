@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "planner/text.h"
 
 #define CHUNK_LABELS 128
 
@@ -178,36 +177,6 @@ void frontier_expand(struct frontier *frontier, const struct label *label)
 		load_add(&next->load, &edge->cost, problem->threads);
 		if (!frontier_exceeds(problem, &next->load))
 			offer(frontier, next);
-	}
-}
-
-/* What a step's own group went through: the element that came off or on, or
- * the new value. */
-void plan_step_detail(const struct vocabulary *vocabulary,
-		      struct plan_step *step)
-{
-	unsigned group = step->transition->detail;
-	const char *before, *after;
-	struct text words = { step->detail, sizeof step->detail, 0 };
-	char top[TAG_LEN];
-
-	if (group >= vocabulary->count)
-		return;
-	before = step->before.tag[group];
-	after = step->after.tag[group];
-	if (!strcmp(before, after))
-		return;
-	if (vocabulary->groups[group].style == STYLE_STACK) {
-		state_top(state_depth(&step->after, group) <
-					  state_depth(&step->before, group)
-				  ? &step->before
-				  : &step->after,
-			  group, top);
-		text_add(&words, "%s", top);
-	} else if (vocabulary->groups[group].style == STYLE_SIZE) {
-		text_size(&words, after);
-	} else {
-		text_add(&words, "%s", after);
 	}
 }
 

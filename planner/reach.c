@@ -57,24 +57,12 @@ static bool meets_needs(const struct reach *reach,
 	return true;
 }
 
-static bool meets_wants(const struct reach *reach, unsigned group,
-			const char *tag)
-{
-	const struct goal *goal = &reach->problem->goal;
-
-	for (unsigned i = 0; i < goal->count; i++)
-		if (goal->want[i].group == group &&
-		    !words_meet(&goal->want[i], tag))
-			return false;
-	return true;
-}
-
 static bool meets(const struct reach *reach, struct asked asked,
 		  const char *tag)
 {
 	return asked.transition
 		       ? meets_needs(reach, asked.transition, asked.group, tag)
-		       : meets_wants(reach, asked.group, tag);
+		       : words_content(&reach->problem->goal, asked.group, tag);
 }
 
 static bool can_meet(const struct reach *reach, struct asked asked)

@@ -3,13 +3,14 @@
  * Owns how states, goals and steps are written, in the words of
  * imgconv-plan(7). Does not decide anything.
  */
+#include "planner/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
 #include "planner/plan.h"
-#include "planner/text.h"
 #include "planner/words.h"
 
 void text_add(struct text *words, const char *format, ...)
@@ -230,6 +231,36 @@ char *plan_id(const struct plan *plan, char *buf, size_t len)
 		text_add(&words, "%s%s", i ? "," : "",
 			 plan->step[i].transition->name);
 	return buf;
+}
+
+/* What a step's own group went through: the element that came off or on, or
+ * the new value. */
+void plan_step_detail(const struct vocabulary *vocabulary,
+		      struct plan_step *step)
+{
+	unsigned group = step->transition->detail;
+	const char *before, *after;
+	struct text words = { step->detail, sizeof step->detail, 0 };
+	char top[TAG_LEN];
+
+	if (group >= vocabulary->count)
+		return;
+	before = step->before.tag[group];
+	after = step->after.tag[group];
+	if (!strcmp(before, after))
+		return;
+	if (vocabulary->groups[group].style == STYLE_STACK) {
+		state_top(state_depth(&step->after, group) <
+					  state_depth(&step->before, group)
+				  ? &step->before
+				  : &step->after,
+			  group, top);
+		text_add(&words, "%s", top);
+	} else if (vocabulary->groups[group].style == STYLE_SIZE) {
+		text_size(&words, after);
+	} else {
+		text_add(&words, "%s", after);
+	}
 }
 
 char *plan_step_text(const struct plan_step *step, char *buf, size_t len)

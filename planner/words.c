@@ -68,8 +68,7 @@ static bool goal_names_one_of(const struct want *want, const char *list)
 	return words_hold(list, first);
 }
 
-static bool content_with(const struct goal *goal, unsigned group,
-			 const char *tag)
+bool words_content(const struct goal *goal, unsigned group, const char *tag)
 {
 	for (unsigned i = 0; i < goal->count; i++)
 		if (goal->want[i].group == group &&
@@ -95,7 +94,7 @@ bool words_need(const struct need *need, const char *tag,
 	case NEED_GOAL_OTHER:
 		return want && !words_hold(want->value, tag);
 	case NEED_GOAL_SAME:
-		return content_with(goal, need->group, tag);
+		return words_content(goal, need->group, tag);
 	case NEED_GOAL_IS:
 		return want && goal_names_one_of(want, need->value);
 	case NEED_GOAL_NAMES:

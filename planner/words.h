@@ -13,6 +13,9 @@ bool words_hold(const char *list, const char *word);
 /* Does one state's tag meet what a want asks of its group? */
 bool words_meet(const struct want *want, const char *tag);
 
+/* Does the tag meet all that the goal asks of the group? */
+bool words_content(const struct goal *goal, unsigned group, const char *tag);
+
 /* The first want that names a value for the group, or NULL. */
 const struct want *words_naming(const struct goal *goal, unsigned group);
 
