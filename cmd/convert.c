@@ -101,28 +101,29 @@ static int open_data_file(struct conversion *conversion,
 			  const struct output_options *options,
 			  struct err *err)
 {
-	const struct create_options *create =
-		&conversion->planning.target.create;
+	const struct target *target = &conversion->planning.target;
+	const char *slash = strrchr(conversion->output, '/');
+	const char *name =
+		target->driver ? create_option(&target->create,
+					       target->driver->options,
+					       "data_file")
+			       : NULL;
 
-	for (unsigned i = 0; i < create->option_count; i++) {
-		if (strcmp(create->option[i].name, "data_file"))
-			continue;
-		const char *name = create->option[i].value;
-		const char *slash = strrchr(conversion->output, '/');
-		AUTO_FREE char *path =
-			*name == '/' || !slash
-				? mem_strdup(name)
-				: mem_printf("%.*s/%s",
-					     (int)(slash - conversion->output),
-					     conversion->output, name);
-		conversion->data = output_open(path, options, err);
-		if (!conversion->data)
-			return err_in(err, "%s", path);
-		if (output_same(conversion->data, conversion->out))
-			return err_set(err, ERR_CREATE,
-				       "%s: is the output itself; data_file "
-				       "needs another name", path);
-	}
+	if (!name || !*name)
+		return 0;
+	AUTO_FREE char *path =
+		*name == '/' || !slash
+			? mem_strdup(name)
+			: mem_printf("%.*s/%s",
+				     (int)(slash - conversion->output),
+				     conversion->output, name);
+	conversion->data = output_open(path, options, err);
+	if (!conversion->data)
+		return err_in(err, "%s", path);
+	if (output_same(conversion->data, conversion->out))
+		return err_set(err, ERR_CREATE,
+			       "%s: is the output itself; data_file needs "
+			       "another name", path);
 	return 0;
 }
 
