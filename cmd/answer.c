@@ -64,7 +64,7 @@ void answer_facts(const struct facts *facts)
 {
 	char size[64];
 
-	for (unsigned i = 0; i < facts->count && i < FACTS_MAX; i++) {
+	for (unsigned i = 0; i < facts->count; i++) {
 		const struct fact *fact = &facts->fact[i];
 
 		printf("%s: ", fact->name);
@@ -94,7 +94,7 @@ static struct json *list_facts(const struct facts *facts, unsigned index)
 	struct json *list = json_list_open();
 	char number[32];
 
-	for (unsigned i = index; i < facts->count && i < FACTS_MAX; i++) {
+	for (unsigned i = index; i < facts->count; i++) {
 		const struct fact *fact = &facts->fact[i];
 
 		if (strcmp(fact->name, name))
@@ -108,7 +108,7 @@ static struct json *list_facts(const struct facts *facts, unsigned index)
 
 static bool said_again(const struct facts *facts, unsigned index)
 {
-	for (unsigned i = index + 1; i < facts->count && i < FACTS_MAX; i++)
+	for (unsigned i = index + 1; i < facts->count; i++)
 		if (!strcmp(facts->fact[i].name, facts->fact[index].name))
 			return true;
 	return false;
@@ -118,7 +118,7 @@ struct json *answer_facts_json(const struct facts *facts)
 {
 	struct json *json = json_object_open();
 
-	for (unsigned i = 0; i < facts->count && i < FACTS_MAX; i++) {
+	for (unsigned i = 0; i < facts->count; i++) {
 		const struct fact *fact = &facts->fact[i];
 
 		if (said_before(facts, i))

@@ -160,10 +160,6 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 
 	if (conductor_probe(conductor, image, err))
 		return err_in(err, "%s", settings->argument[0]);
-	if (image->layers > LIMIT_COMPRESSIONS)
-		return err_set(err, ERR_BUG,
-			       "the worker found %" PRIu32 " layers",
-			       image->layers);
 	/* A format that no driver of ours reads has no facts to ask for. */
 	if (image->native &&
 	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))

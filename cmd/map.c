@@ -126,16 +126,15 @@ static void take_extents(void *opaque, const struct protocol_extent *list,
 
 	begin(map);
 	for (unsigned i = 0; i < count; i++) {
-		struct protocol_extent next = list[i];
+		const struct protocol_extent *next = &list[i];
 
-		next.file[sizeof next.file - 1] = '\0';
-		if (map->pending && joins(&map->last, &next)) {
-			map->last.length += next.length;
-			map->last.stored += next.stored;
+		if (map->pending && joins(&map->last, next)) {
+			map->last.length += next->length;
+			map->last.stored += next->stored;
 			continue;
 		}
 		flush(map, true);
-		map->last = next;
+		map->last = *next;
 		map->pending = true;
 	}
 }

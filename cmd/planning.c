@@ -273,15 +273,10 @@ static int refuse_in_place(const struct image *image,
 }
 
 /* The output is read back before it has its name: alone. */
-static int refuse_verify(const struct planning *planning,
-			 const struct planning_paths *paths, struct err *err)
+static int refuse_verify(const struct planning *planning, struct err *err)
 {
 	const struct create_options *create = &planning->target.create;
 
-	if (!strcmp(paths->output, "-"))
-		return err_set(err, ERR_USAGE,
-			       "--verify needs an OUTPUT that can be read "
-			       "back, not -");
 	for (unsigned i = 0; i < create->option_count; i++)
 		if (!strcmp(create->option[i].name, "backing_file") ||
 		    !strcmp(create->option[i].name, "data_file"))
@@ -311,7 +306,7 @@ int planning_make(struct planning *planning, const struct settings *settings,
 				   &planning->target, err) < 0) {
 		return -1;
 	}
-	if (settings->verify && refuse_verify(planning, paths, err) < 0)
+	if (settings->verify && refuse_verify(planning, err) < 0)
 		return -1;
 	tagging_state(image, &planning->problem.start);
 	set_circumstance(planning, settings, image, paths);

@@ -57,7 +57,6 @@ static bool check_cost(const struct pricing *pricing, struct cost *out)
 	const struct price_list *list = pricing->context;
 
 	out->fixed = list->coefficients->metadata_us;
-	(void)pricing;
 	return true;
 }
 

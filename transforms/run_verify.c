@@ -11,6 +11,7 @@
 #include "formats/overlay.h"
 #include "formats/survey.h"
 #include "io/files.h"
+#include "transforms/costs.h"
 #include "transforms/pump.h"
 #include "transforms/tagging.h"
 #include "transforms/tags.h"
@@ -54,7 +55,9 @@ static int decode_in_order(struct read_back *back, const struct image *image,
 		int id = codec_by_name(image->layer[i].codec);
 		struct source *source = wrap_decode((enum codec_id)id,
 						    top(back), job->threads,
-						    job->memory / 2, err);
+						    costs_decoders_memory(
+							    job->memory, false),
+						    err);
 		if (!source)
 			return -1;
 		back->stack[back->depth++] = source;

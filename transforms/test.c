@@ -29,7 +29,7 @@ static bool test_cost(const struct pricing *pricing, struct cost *out)
 				     list->coefficients->decode[id]);
 		blocks = false;
 	}
-	out->memory = list->memory / 2;
+	out->memory = costs_decoders_memory(list->memory, false);
 	/* What comes next begins when this has ended. */
 	out->barrier = true;
 	return true;
@@ -51,7 +51,9 @@ static int test_fit(struct build *build, const struct plan_step *step,
 		state_pop(&state, TAG_COMPRESSION);
 		source = wrap_decode((enum codec_id)codec_by_name(tag), source,
 				     build->job->threads,
-				     build->job->memory / 2, err);
+				     costs_decoders_memory(build->job->memory,
+							   false),
+				     err);
 		if (source)
 			layer[count++] = source;
 		else

@@ -152,9 +152,8 @@ static int attach_input(struct worker *worker, unsigned which,
 
 static void serve_run(struct worker *worker, const struct job *job)
 {
-	static const struct protocol_done nothing;
 	struct run_events events = { worker_step, worker_progress, worker };
-	struct protocol_done done = nothing;
+	struct protocol_done done = { .differs = false };
 	struct err err;
 	int result = attach_input(worker, 0, &err);
 
@@ -249,8 +248,7 @@ static int inspect_two(struct worker *worker, struct inspected *a,
 
 static void serve_inspection(struct worker *worker, enum protocol_type what)
 {
-	static const struct protocol_done nothing;
-	struct protocol_done done = nothing;
+	struct protocol_done done = { .differs = false };
 	struct inspected image;
 	struct err err;
 	int result = worker_probe(worker, 0, &err);
