@@ -10,7 +10,8 @@
  * rounded up. At least 1. */
 unsigned machine_processors(void);
 
-/* The full path of a program in PATH, or false. */
+/* The full path of a program in PATH; false also where programs cannot be
+ * given files, for want of /proc. */
 bool machine_tool(const char *name, char *out, size_t len);
 
 /* Does the file system of `path` (a folder) know how to share extents?

@@ -3,7 +3,7 @@
  * The output transaction: a name shows either what was there before or the
  * complete new image, never anything between.
  *
- *   output_open -> write through output_fd -> output_commit | output_discard
+ *   output_open -> write through output_fd -> [output_commit] -> output_close
  *
  * A new file has no name (O_TMPFILE) until commit links it; with `force` over
  * an existing one it is linked to the sibling `.NAME.imgconv-XXXXXX` and
@@ -63,8 +63,8 @@ void output_withdraw(struct output *output);
 /* Will both come to be the same file? */
 bool output_same(const struct output *a, const struct output *b);
 
-/* output_settle, if it was not called; give it its name, fsync the directory. The
- * output is still to be closed. A failure leaves the old state. */
+/* output_settle, if it was not called; give it its name, fsync the directory.
+ * The output is still to be closed. A failure leaves the old state. */
 int output_commit(struct output *output, struct err *err);
 
 /* Close; without a successful commit nothing is left behind (removes only

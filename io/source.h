@@ -94,7 +94,8 @@ int source_finish(struct source *source, struct err *err);
  * for a seekable source. Decoders on top must be closed first. */
 int source_rewind(struct source *source, struct err *err);
 
-/* Accepts NULL, returns NULL. Decoders close the source under them. */
+/* Accepts NULL, returns NULL. A source below is borrowed: its opener closes
+ * it afterwards. */
 struct source *source_close(struct source *source);
 
 void source_close_pointer(struct source **source);

@@ -19,8 +19,9 @@
 struct want {
 	unsigned group;
 	bool negated;	     /* none of the values instead of one of them */
-	char value[TAG_LEN * 2]; /* alternatives joined by '|'; "" is none;
-				    a STYLE_STACK is compared whole */
+	/* Alternatives joined by '|'; "" is none; a STYLE_STACK is compared
+	 * whole. */
+	char value[TAG_LEN * 2];
 };
 
 #define WANTS_MAX 24

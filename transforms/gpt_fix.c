@@ -140,8 +140,8 @@ static bool gpt_fix_file_cost(const struct pricing *pricing, struct cost *out)
 	return true;
 }
 
-/* The new end first, the primary header last: cut short, the disk still has
- * one good table. */
+/* The new end first, primary header and MBR last: cut short, the disk still
+ * has one good table. */
 static int write_patches(int fd, const struct gpt_patch *patches,
 			 unsigned count, struct err *err)
 {

@@ -3,7 +3,7 @@
  * Transition: after a resize in place, the backup partition table of a qcow2
  * file of ours moves to the new end. A worker reads the guest and works out
  * what is to be written, qemu-io writes it: writing into a finished qcow2 is
- * not done natively. Once a piece, the new end first and the primary header
+ * not done natively. Once a piece, the new end first, primary header and MBR
  * last: cut short, the disk still has one good table.
  */
 #include <inttypes.h>

@@ -9,7 +9,6 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "transforms/tagging.h"
 
 #define MAP_BATCH 256
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "formats/images/driver.h"
 #include "transforms/protocol.h"
+#include "transforms/tagging.h"
 
 /* One image, its layers taken off. */
 struct inspected {
@@ -17,7 +18,7 @@ struct inspected {
 	struct log *log;
 	int spool_fd; /* for layers that cannot be read at random; or -1 */
 	/* Made by inspect_open, released by inspect_close. */
-	struct source *stack[LIMIT_COMPRESSIONS + 2];
+	struct source *stack[TAGGING_STACK];
 	unsigned depth;
 	struct disk *disk;
 };

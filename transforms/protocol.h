@@ -9,7 +9,7 @@
  *   conductor                              worker
  *   INPUT (one a file) ----------------->
  *   PROBE -----------------------------> reads through NEED / BYTES
- *                        <-------------- IMAGE
+ *                        <-------------- REFER, NOTE, IMAGE | DONE
  *   RUN, with descriptors -------------> builds, pumps
  *                        <-------------- REFER, NOTE, PROGRESS, STEP ...
  *                        <-------------- DONE
@@ -39,7 +39,7 @@ enum protocol_type {
 	PROTOCOL_BYTES,	    /* answer to NEED: fewer than asked at the end */
 	PROTOCOL_FD,	    /* uint32_t enum protocol_fd, with a descriptor */
 	PROTOCOL_FILE,	    /* answer to REFER: with a descriptor */
-	PROTOCOL_NO_FILE,   /* answer to REFER: struct err */
+	PROTOCOL_NO_FILE,   /* answer to REFER or NEED: struct err */
 	PROTOCOL_RUN,	    /* struct job */
 	PROTOCOL_INFO,	    /* answers FACTS, then DONE */
 	PROTOCOL_MAP,	    /* answers EXTENTS ..., then DONE */

@@ -7,8 +7,8 @@
  *   place   digest, output offsets and tables, in the order of fetch  (1)
  *   store   write; in order too where the sink cannot seek            (N)
  *
- * Threads take whatever of these can be done next; a ring of 2N slots bounds
- * memory and keeps order. Output bytes depend on the content alone.
+ * Threads take whatever of these can be done next; a ring of 2N + 1 slots
+ * bounds memory and keeps order. Output bytes depend on the content alone.
  */
 #ifndef TRANSFORMS_PUMP_H
 #define TRANSFORMS_PUMP_H

@@ -23,8 +23,8 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
  * is circumstance, which the caller adds. */
 void tagging_state(const struct image *image, struct state *out);
 
-/* Open the layers again for `info`, `map`, `check`, `compare`: bytes inside
- * all compressions, seekable. Layers without an index go to `spool_fd`.
+/* Open the layers again for `info`, `map`, `check`, `compare` and --verify:
+ * bytes inside all compressions, seekable. Layers without an index go to `spool_fd`.
  * The decoders are appended to stack[], bottom first; *depth counts them. */
 #define TAGGING_STACK (LIMIT_COMPRESSIONS + 2)
 int tagging_unwrap(struct source *source, const struct image *image,

@@ -95,8 +95,9 @@ struct codec {
 	 * Encoding as independent blocks of `block_len(level)` input bytes:
 	 * the same bytes for any number of threads. encode_block turns one
 	 * block into a complete member (gzip, zstd, lz4, bzip2) or block (xz);
-	 * an empty file is one empty member, or no block in its frame. Levels are level_min to
-	 * level_max; the adaptor has replaced 0 by the default.
+	 * an empty file is one empty member, or no block in its frame. Levels
+	 * are level_min to level_max; the adaptor has replaced 0 by the
+	 * default.
 	 */
 	int level_min, level_max, level_default;
 	size_t (*block_len)(int level);

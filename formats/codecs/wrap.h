@@ -23,7 +23,8 @@ struct source *wrap_random(enum codec_id id, struct source *inner,
 
 /* The decoded size as the format itself states it cheaply (xz index, zstd
  * frame header; not gzip: its field is 32 bits wide), for planning; true if
- * known. `inner` is seekable and not consumed. */
+ * known. *random: wrap_random would serve. `inner` is seekable and not
+ * consumed. */
 bool wrap_size_hint(enum codec_id id, struct source *inner, uint64_t *size,
 		    bool *random);
 

@@ -128,12 +128,12 @@ struct driver {
 			     struct err *err);
 	/* To an append-only sink: does create need a survey first? */
 	bool append_needs_survey;
-	/* Optional: the granule that the survey for these options has; the
-	 * writer's own granule where this is NULL. */
+	/* With append_needs_survey: the granule of a survey for these
+	 * options. */
 	uint32_t (*survey_granule)(const struct create_options *options);
 	const char *const *compressions; /* "zlib", "zstd"; NULL: none */
 	/* Bytes an uncompressed image of `size` with `data` allocated takes,
-	 * an upper bound; for planning and free space. */
+	 * an upper bound; for driver_check_room. */
 	uint64_t (*measure)(const struct create_options *options,
 			    uint64_t size, uint64_t data);
 
