@@ -8,13 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A terminal must not obey bytes that came out of an image. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
+#include "base/printable.h"
 
 int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 {
@@ -25,7 +19,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 	va_end(args);
 	err->kind = kind;
 	err->signal = 0;
-	make_printable(err->message);
+	printable(err->message);
 	return -1;
 }
 
@@ -42,7 +36,7 @@ int err_sys(struct err *err, enum err_kind kind, const char *format, ...)
 		 strerror(number));
 	err->kind = kind;
 	err->signal = 0;
-	make_printable(err->message);
+	printable(err->message);
 	return -1;
 }
 
@@ -63,7 +57,7 @@ int err_in(struct err *err, const char *format, ...)
 		return -1;
 	snprintf(err->message, sizeof err->message, "%.*s: %.*s",
 		 (int)(room - strlen(": ")), context, (int)len, inner);
-	make_printable(err->message);
+	printable(err->message);
 	return -1;
 }
 

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/printable.h"
+
 static void __attribute__((format(printf, 3, 0)))
 log_emit(struct log *log, enum log_level level, const char *format,
 	 va_list args)
@@ -14,10 +16,7 @@ log_emit(struct log *log, enum log_level level, const char *format,
 	if (!log)
 		return;
 	vsnprintf(line, sizeof line, format, args);
-	/* A terminal must not obey bytes that came out of an image. */
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	printable(line);
 	log->emit(log, level, line);
 }
 

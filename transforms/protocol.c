@@ -3,6 +3,8 @@
  * them. Does not know what is done with them. */
 #include "transforms/protocol.h"
 
+#include "base/printable.h"
+
 /* What the body of a message must be long; 0: any multiple of an extent. */
 static size_t expected_len(uint32_t type)
 {
@@ -33,9 +35,7 @@ static size_t expected_len(uint32_t type)
 static void clean(char *text, size_t room)
 {
 	text[room - 1] = '\0';
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	printable(text);
 }
 
 static void check_image(struct image *image)
