@@ -226,18 +226,18 @@ static int settle_size(struct creation *creation, const struct settings *sized,
 		return err_set(err, ERR_USAGE,
 			       "SIZE is missing (only an overlay has it from "
 			       "its backing file)");
-	creation->size = sized->size;
-	if (creation->driver->sectors && sized->size % SECTOR) {
-		creation->size = round_up(sized->size, SECTOR);
+	creation->create.sector_size = SECTOR;
+	creation->size = driver_round_size(creation->driver, &creation->create,
+					   sized->size);
+	if (creation->size != sized->size) {
 		snprintf(note, sizeof note,
-			 "%s counts sectors: the size is %" PRIu64
-			 ", not %" PRIu64,
-			 creation->driver->name, creation->size, sized->size);
+			 "the size is %" PRIu64 ", not %" PRIu64
+			 ": the next that %s can have",
+			 creation->size, sized->size, creation->driver->name);
 		ui_note(creation->ui, LOG_NOTE, note);
 	}
 	creation->create.size_known = true;
 	creation->create.size = creation->size;
-	creation->create.sector_size = SECTOR;
 	return 0;
 }
 

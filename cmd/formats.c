@@ -14,10 +14,6 @@
 
 static const char *const tools[] = { "qemu-img", "qemu-io", "qemu-nbd", NULL };
 
-static const char *const block_names[BLOCK_COUNT] = {
-	[BLOCK_DEFLATE] = "zlib", [BLOCK_ZSTD] = "zstd"
-};
-
 static const char *built(const char *library)
 {
 	return library ? library : "not built in";
@@ -81,8 +77,9 @@ static void print_text(void)
 	}
 	printf("compression inside images:\n");
 	for (unsigned id = 0; id < BLOCK_COUNT; id++)
-		printf("  %-10s %s\n", block_names[id],
-		       built(block_codec_library(id)));
+		printf("  %-10s %s\n",
+		       block_codec_name((enum block_codec_id)id),
+		       built(block_codec_library((enum block_codec_id)id)));
 	print_known();
 	printf("tools:\n");
 	for (const char *const *tool = tools; *tool; tool++) {
@@ -171,8 +168,9 @@ static struct json *blocks_json(void)
 	struct json *list = json_list_open();
 
 	for (unsigned id = 0; id < BLOCK_COUNT; id++)
-		json_add(list, library_json(block_names[id],
-					    block_codec_library(id)));
+		json_add(list, library_json(
+				   block_codec_name((enum block_codec_id)id),
+				   block_codec_library((enum block_codec_id)id)));
 	return list;
 }
 

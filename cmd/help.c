@@ -94,8 +94,8 @@ void help_version(void)
 	for (unsigned id = 0; id < BLOCK_COUNT; id++) {
 		const char *library = block_codec_library(id);
 
-		printf("%s clusters: %s\n",
-		       id == BLOCK_DEFLATE ? "deflate" : "zstd",
+		printf("%s inside images: %s\n",
+		       block_codec_name((enum block_codec_id)id),
 		       library ? library : "not built in");
 	}
 	printf("json: %s\n", json_library() ? json_library() : "not built in");

@@ -29,6 +29,7 @@ static const char *kind_name(uint32_t kind)
 static const char *encoding_name(uint32_t encoding)
 {
 	return encoding == ENCODING_DEFLATE ? "deflate"
+	       : encoding == ENCODING_ZLIB  ? "zlib"
 	       : encoding == ENCODING_ZSTD  ? "zstd"
 					    : "plain";
 }

@@ -77,15 +77,18 @@ static int refuse_shrink(const struct settings *settings,
 }
 
 static int refuse_padding(const struct settings *settings,
-			  const struct driver *driver, uint64_t size,
+			  const struct target *target, uint64_t size,
 			  struct err *err)
 {
-	if (settings->pad || !driver || !driver->sectors || size % 512 == 0)
+	uint64_t rounded =
+		driver_round_size(target->driver, &target->create, size);
+
+	if (settings->pad || rounded == size)
 		return 0;
 	return err_set(err, ERR_NO_PLAN,
-		       "no plan: the size %" PRIu64 " is not a multiple of "
-		       "512, which %s needs, and --no-pad forbids to pad it",
-		       size, driver->name);
+		       "no plan: %s cannot have the size %" PRIu64 ", the next "
+		       "one is %" PRIu64 ", and --no-pad forbids to pad it",
+		       target->format, size, rounded);
 }
 
 static int size_goal(struct planning *planning,
@@ -93,12 +96,12 @@ static int size_goal(struct planning *planning,
 		     const struct image *image, struct err *err)
 {
 	struct goal *goal = &planning->problem.goal;
-	const struct driver *driver = planning->target.driver;
+	const struct target *target = &planning->target;
 	uint64_t size = settings->size, rounded;
 	char text[TAG_LEN];
 
 	if (settings->size_request == SIZE_KEEP)
-		return refuse_padding(settings, driver, image->size, err);
+		return refuse_padding(settings, target, image->size, err);
 	if (settings->size_request == SIZE_RELATIVE && !image->size_known) {
 		snprintf(text, sizeof text, "+%" PRIu64, size);
 		want(goal, TAG_SIZE, false, text);
@@ -107,10 +110,11 @@ static int size_goal(struct planning *planning,
 	if (settings->size_request == SIZE_RELATIVE &&
 	    !checked_add(size, image->size, &size))
 		return err_set(err, ERR_USAGE, "the new size is too large");
-	if (!checked_round_up(size, driver && driver->sectors ? 512 : 1,
-			      &rounded) || rounded > LIMIT_DISK_SIZE)
+	if (size > LIMIT_DISK_SIZE ||
+	    (rounded = driver_round_size(target->driver, &target->create,
+					 size)) > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_USAGE, "the new size is too large");
-	if (refuse_padding(settings, driver, size, err) < 0 ||
+	if (refuse_padding(settings, target, size, err) < 0 ||
 	    refuse_shrink(settings, image, rounded, err) < 0)
 		return -1;
 	snprintf(text, sizeof text, "%" PRIu64, rounded);
@@ -119,6 +123,19 @@ static int size_goal(struct planning *planning,
 }
 
 /* ---- start and goal ---- */
+
+/* What a writer needs that cannot go back. */
+static void set_append(const struct target *target, struct state *start)
+{
+	static const char *const tags[] = { [APPEND_FREELY] = "",
+					    [APPEND_SURVEY] = "needed",
+					    [APPEND_NEVER] = "never" };
+
+	if (target->driver)
+		state_set(start, TAG_SURVEY,
+			  tags[driver_append(target->driver,
+					     &target->create)]);
+}
 
 static void set_circumstance(struct planning *planning,
 			     const struct settings *settings,
@@ -166,11 +183,8 @@ static void set_circumstance(struct planning *planning,
 				  machine_tool("qemu-io", path, sizeof path)
 			  ? "yes" : "");
 	state_set(start, TAG_WRITER, target->driver ? "native" : "qemu");
-	state_set(start, TAG_SURVEY,
-		  target->driver && target->driver->append_needs_survey &&
-				  (target->wrap_count ||
-				   !strcmp(sink, "stream"))
-			  ? "needed" : "");
+	if (target->wrap_count || !strcmp(sink, "stream"))
+		set_append(target, start);
 	if (settings->snapshot)
 		state_set(start, TAG_SNAPSHOTS, "chosen");
 	if (paths->in_place)

@@ -98,6 +98,9 @@ struct writer {
 	size_t coded_room; /* bytes a unit needs for encoded granules */
 	bool any_order;	   /* place is the identity: units in any order */
 	bool head_last;	   /* the first unit may be placed after the last */
+	/* What lies before this guest offset is never reserved: the writer
+	 * wants to see its bytes (identity.h). */
+	uint64_t units_until;
 	/* The gateway's own: how far place, zero and reserve have come; where
 	 * they began, and how far they have come in front of that (units in
 	 * order, but for a first one that comes last). */

@@ -13,7 +13,7 @@ enum extent_kind {
 	EXTENT_HOLE  /* nothing was ever stored: reads as zero, "don't care" */
 };
 
-enum encoding { ENCODING_PLAIN, ENCODING_DEFLATE, ENCODING_ZSTD };
+enum encoding { ENCODING_PLAIN, ENCODING_DEFLATE, ENCODING_ZSTD, ENCODING_ZLIB };
 
 struct extent {
 	uint64_t offset, length; /* bytes; length > 0 */

@@ -77,7 +77,7 @@ int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
 	const char *text = goal_value(goal, TAG_SIZE);
 	const char *format = goal_value(goal, TAG_FORMAT);
 	const struct driver *driver = format ? driver_by_name(format) : NULL;
-	uint64_t now = 0, amount;
+	uint64_t now = 0, amount, rounded = 0;
 
 	if (!text || units_parse_size(text + (*text == '+'), &amount) < 0)
 		return err_set(err, ERR_BUG, "no size in the goal");
@@ -85,13 +85,15 @@ int build_goal_size(const struct build *build, uint64_t *size, struct err *err)
 		return err_set(err, ERR_BUG,
 			       "a relative size of an unknown one");
 	if (__builtin_add_overflow(now, amount, size) ||
-	    /* Padding after the end was settled would move it again. */
-	    (driver && driver->sectors && !build->job->no_pad &&
-	     !checked_round_up(*size, 512, size)) ||
-	    *size > LIMIT_DISK_SIZE)
+	    *size > LIMIT_DISK_SIZE ||
+	    (rounded = driver_round_size(driver, &build->job->create, *size)) >
+		    LIMIT_DISK_SIZE)
 		return err_set(err, ERR_LIMIT,
 			       "the size asked for is larger than %" PRIu64
 			       " bytes", LIMIT_DISK_SIZE);
+	/* Padding after the end was settled would move it again. */
+	if (!build->job->no_pad)
+		*size = rounded;
 	return 0;
 }
 

@@ -134,6 +134,7 @@ bool costs_shares(const struct pricing *pricing, const struct state *state)
 	       !strcmp(state->tag[TAG_ACCESS], "random") &&
 	       strcmp(state->tag[TAG_PLACE], "temp") &&
 	       strcmp(state->tag[TAG_SURVEY], "needed") &&
+	       strcmp(state->tag[TAG_SURVEY], "never") &&
 	       !*list->image.inner && (!inner || !*inner || *inner == '|') &&
 	       (!wraps || !*wraps) && !goal_value(pricing->goal, TAG_DIGEST);
 }

@@ -31,7 +31,9 @@ struct pump {
 	/* Take plain runs over inside the kernel where files share a file
 	 * system: by sharing extents only. */
 	bool clone;
-	uint64_t sector; /* pad the end to a multiple of this; 0 or 1: no */
+	/* The size that the writer is told, from `size` on; NULL: `size`. */
+	uint64_t (*pad)(void *opaque, uint64_t size);
+	void *pad_opaque;
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
 	/* Called from one thread at a time; `total` 0 when unknown. */
 	void (*progress)(void *opaque, uint64_t done, uint64_t total);

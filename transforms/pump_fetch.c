@@ -45,8 +45,8 @@ int pump_feed_start(struct pump_feed *feed, struct err *err)
 
 static uint64_t pad(const struct pump_feed *feed, uint64_t size)
 {
-	return feed->pump->sector > 1 ? round_up(size, feed->pump->sector)
-				      : size;
+	return feed->pump->pad ? feed->pump->pad(feed->pump->pad_opaque, size)
+			       : size;
 }
 
 /* A few tables can claim terabytes by mapping the same clusters again and
@@ -97,6 +97,7 @@ static bool can_clone(const struct pump_feed *feed,
 	return pump->clone && !pump->digest &&
 	       extent->kind == EXTENT_DATA && extent->source &&
 	       extent->encoding == ENCODING_PLAIN && extent->source->fd >= 0 &&
+	       feed->position >= pump->writer->units_until &&
 	       extent->length >= CLONE_LEAST &&
 	       (extent->source->fd_base + extent->place) % CLONE_ALIGN == 0 &&
 	       writer_can_reserve(pump->writer);

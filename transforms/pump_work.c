@@ -57,9 +57,12 @@ void pump_context_close(struct pump_feed *feed, void *opaque)
 static int decode_piece(struct pump_slot *slot, struct pump_context *context,
 			struct err *err)
 {
-	enum block_codec_id id = slot->piece.encoding == ENCODING_ZSTD
-					 ? BLOCK_ZSTD
-					 : BLOCK_DEFLATE;
+	static const enum block_codec_id ids[] = {
+		[ENCODING_DEFLATE] = BLOCK_DEFLATE,
+		[ENCODING_ZSTD] = BLOCK_ZSTD,
+		[ENCODING_ZLIB] = BLOCK_ZLIB,
+	};
+	enum block_codec_id id = ids[slot->piece.encoding];
 
 	if (!context->decoder[id])
 		context->decoder[id] = block_decoder_open(id, err);

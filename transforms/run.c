@@ -103,24 +103,43 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 	return sink;
 }
 
-/* The size the writer is told: whole sectors where the format counts them. */
-static int pad_size(const struct run *run, const struct driver *target,
-		    uint64_t *size, struct err *err)
+static void tell_padding(const struct run *run, const struct driver *target,
+			 uint64_t size, uint64_t padded)
 {
-	uint64_t padded = round_up(*size, 512);
+	log_note(run->log,
+		 "padded from %" PRIu64 " to %" PRIu64 " bytes, the next size "
+		 "that %s can have", size, padded, target->name);
+}
 
-	if (!target->sectors || padded == *size)
+/* The size the writer is told: one that the format can have. */
+static int pad_size(const struct run *run, const struct driver *target,
+		    struct create_options *create, struct err *err)
+{
+	uint64_t padded = driver_round_size(target, create, create->size);
+
+	if (padded == create->size)
 		return 0;
 	if (run->job->no_pad)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "the size %" PRIu64 " is not a multiple of 512, "
-			       "which %s needs: leave out --no-pad, or give -s",
-			       *size, target->name);
-	log_note(run->log, "padded from %" PRIu64 " to %" PRIu64
-		 " bytes: %s counts sectors of 512", *size, padded,
-		 target->name);
-	*size = padded;
+			       "%s cannot have the size %" PRIu64 ", the next "
+			       "one is %" PRIu64 ": leave out --no-pad, or give "
+			       "-s", target->name, create->size, padded);
+	tell_padding(run, target, create->size, padded);
+	create->size = padded;
 	return 0;
+}
+
+/* The same where the size is known only at the end. */
+struct padding {
+	const struct driver *target;
+	const struct create_options *create;
+};
+
+static uint64_t pad_end(void *opaque, uint64_t size)
+{
+	const struct padding *padding = opaque;
+
+	return driver_round_size(padding->target, padding->create, size);
 }
 
 static int make_survey(const struct run *run, struct build *build,
@@ -132,10 +151,12 @@ static int make_survey(const struct run *run, struct build *build,
 	if (survey_init(survey, create->size, granule, err) < 0)
 		return -1;
 	AUTO_WRITER struct writer *writer = survey_writer(survey);
+	struct padding padding = { build->target, create };
 	struct pump pump = { .disk = build->disk,
 			     .writer = writer,
 			     .threads = run->job->threads,
-			     .sector = 512,
+			     .pad = pad_end,
+			     .pad_opaque = &padding,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 	return pump_run(&pump, err);
@@ -156,7 +177,7 @@ static struct writer *make_writer(const struct run *run, struct build *build,
 	create->sector_size = build->disk ? build->disk->sector_size
 					  : build->walk->sector_size;
 	if (create->size_known &&
-	    pad_size(run, build->target, &create->size, err) < 0)
+	    pad_size(run, build->target, create, err) < 0)
 		goto out;
 	if (build->survey) {
 		if (make_survey(run, build, create, survey, err) < 0)
@@ -224,12 +245,14 @@ static int pump_build(const struct run *run, struct build *build,
 {
 	const struct job *job = run->job;
 	bool digest = build->converts && job->digest;
+	struct padding padding = { build->target, &job->create };
 	struct pump pump = { .disk = build->disk,
 			     .walk = build->walk,
 			     .writer = writer,
 			     .threads = job->threads,
 			     .clone = job->clone && !job->has_data_file,
-			     .sector = build->target->sectors ? 512 : 0,
+			     .pad = pad_end,
+			     .pad_opaque = &padding,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 
@@ -247,9 +270,7 @@ static int pump_build(const struct run *run, struct build *build,
 	if (build->walk)
 		done->spooled = build->walk->spooled;
 	if (pump.padded != pump.size && build->walk && !build->walk_known)
-		log_note(run->log, "padded from %" PRIu64 " to %" PRIu64
-			 " bytes: %s counts sectors of 512", pump.size,
-			 pump.padded, build->target->name);
+		tell_padding(run, build->target, pump.size, pump.padded);
 	return check_end(build, err);
 }
 

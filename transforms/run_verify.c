@@ -70,7 +70,8 @@ static int open_back(struct read_back *back, const struct image *image,
 {
 	const struct run *run = back->run;
 	struct open_options options = { .log = run->log };
-	bool in_order = back->driver->walk && !back->driver->walk_spools;
+	bool in_order = back->driver->walk && !back->driver->walk_order &&
+			back->driver->walk_usual == WALK_ORDERED;
 	int result = 0;
 
 	if (image->layers && in_order)

@@ -185,8 +185,6 @@ static int name_format(struct image *image, const char *from, struct err *err)
 	if (!driver)
 		return 0;
 	image->native = driver->open != NULL;
-	image->scattered = driver->walk && driver->walk_spools;
-	image->ordered = driver->walk && !driver->walk_spools;
 	return 0;
 }
 
@@ -212,6 +210,18 @@ static void set_sizes(struct image *image, const struct peeling *peeling,
 	} else if (about->seekable) {
 		image->allocated = about->allocated;
 	}
+}
+
+static void set_order(struct image *image, const struct peeling *peeling)
+{
+	const struct driver *driver = driver_by_name(image->format);
+	enum walk_order order =
+		driver ? driver_walk_order(driver, peeling->head,
+					   peeling->head_len)
+		       : WALK_NONE;
+
+	image->ordered = order == WALK_ORDERED;
+	image->scattered = order == WALK_SCATTERED;
 }
 
 int tagging_probe(struct source *source, const struct protocol_input *about,
@@ -240,6 +250,7 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
 			.about = about,
 		};
 		set_sizes(out, &peeling, about);
+		set_order(out, &peeling);
 		if (!about->shallow)
 			result = tagging_survey(&input, out, err);
 	}

@@ -30,7 +30,8 @@ enum {
 	TAG_WHOLE,   /* "yes": all compressions around were read through, or
 			were put there by us */
 	TAG_LENGTH,  /* "known": the virtual size can be found before reading */
-	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done" */
+	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done";
+			"never": it cannot go to what only appends */
 	/* Circumstances; `native` and `index` change with the format. */
 	TAG_NATIVE, /* what our driver for the format can do: "disk" (random),
 		       "ordered" (also in one pass, in order), "scattered"

@@ -41,19 +41,21 @@ struct choice {
 	int level;
 };
 
-static struct choice choose_deflate(int level, int window_log)
+static struct choice choose_deflate(bool wrapped, int level, int window_log)
 {
+	const struct block_library *zlib =
+		wrapped ? &block_zlib_wrapped : &block_zlib;
+	const struct block_library *fast =
+		wrapped ? &block_libdeflate_wrapped : &block_libdeflate;
 	int zlib_level = level < ZLIB_MAX ? level : ZLIB_MAX;
 
 	if (window_log < WINDOW_LOG_MAX)
-		return (struct choice){ &block_zlib,
-					level ? zlib_level
-					      : ZLIB_NARROW_DEFAULT };
-	if (block_libdeflate.encoder_open)
-		return (struct choice){ &block_libdeflate,
+		return (struct choice){ zlib, level ? zlib_level
+						    : ZLIB_NARROW_DEFAULT };
+	if (fast->encoder_open)
+		return (struct choice){ fast,
 					level ? level : LIBDEFLATE_DEFAULT };
-	return (struct choice){ &block_zlib,
-				level ? zlib_level : ZLIB_DEFAULT };
+	return (struct choice){ zlib, level ? zlib_level : ZLIB_DEFAULT };
 }
 
 static int check_options(enum block_codec_id id,
@@ -65,8 +67,8 @@ static int check_options(enum block_codec_id id,
 		return err_set(err, ERR_USAGE,
 			       "compression level %d is out of range (1..%d)",
 			       options->level, most);
-	if (id == BLOCK_DEFLATE && (options->window_log < WINDOW_LOG_MIN ||
-				    options->window_log > WINDOW_LOG_MAX))
+	if (id != BLOCK_ZSTD && (options->window_log < WINDOW_LOG_MIN ||
+				 options->window_log > WINDOW_LOG_MAX))
 		return err_set(err, ERR_USAGE,
 			       "window_log %d is out of range (%d..%d)",
 			       options->window_log, WINDOW_LOG_MIN,
@@ -90,8 +92,9 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 
 	if (check_options(id, options, err))
 		return NULL;
-	if (id == BLOCK_DEFLATE)
-		choice = choose_deflate(options->level, options->window_log);
+	if (id != BLOCK_ZSTD)
+		choice = choose_deflate(id == BLOCK_ZLIB, options->level,
+					options->window_log);
 	if (check_built(choice.library, err))
 		return NULL;
 	void *state = choice.library->encoder_open(choice.level,
@@ -126,9 +129,17 @@ struct block_encoder *block_encoder_close(struct block_encoder *encoder)
 /* The library that decodes: the fastest on whole clusters. */
 static const struct block_library *decoding_library(enum block_codec_id id)
 {
-	if (id == BLOCK_ZSTD)
+	switch (id) {
+	case BLOCK_ZSTD:
 		return &block_zstd;
-	return block_libdeflate.decoder_open ? &block_libdeflate : &block_zlib;
+	case BLOCK_ZLIB:
+		return block_libdeflate_wrapped.decoder_open
+			       ? &block_libdeflate_wrapped
+			       : &block_zlib_wrapped;
+	default:
+		return block_libdeflate.decoder_open ? &block_libdeflate
+						     : &block_zlib;
+	}
 }
 
 struct block_decoder *block_decoder_open(enum block_codec_id id,
@@ -172,4 +183,15 @@ const char *block_codec_library(enum block_codec_id id)
 	const struct block_library *library = decoding_library(id);
 
 	return library->decoder_open ? library->name : NULL;
+}
+
+const char *block_codec_name(enum block_codec_id id)
+{
+	static const char *const names[BLOCK_COUNT] = {
+		[BLOCK_DEFLATE] = "deflate",
+		[BLOCK_ZSTD] = "zstd",
+		[BLOCK_ZLIB] = "zlib",
+	};
+
+	return names[id];
 }

@@ -34,6 +34,9 @@ struct block_library {
 /* Raw deflate. block_zlib is complete and always there. */
 extern const struct block_library block_zlib;
 extern const struct block_library block_libdeflate;
+/* The same as zlib streams: a header in front, Adler-32 behind. */
+extern const struct block_library block_zlib_wrapped;
+extern const struct block_library block_libdeflate_wrapped;
 /* Zstandard frames. */
 extern const struct block_library block_zstd;
 

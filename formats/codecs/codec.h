@@ -139,7 +139,12 @@ int codec_by_bytes(const unsigned char *bytes, size_t len);
 
 /* ---- block face: clusters and grains ---- */
 
-enum block_codec_id { BLOCK_DEFLATE, BLOCK_ZSTD, BLOCK_COUNT };
+enum block_codec_id {
+	BLOCK_DEFLATE, /* raw: qcow2 */
+	BLOCK_ZSTD,
+	BLOCK_ZLIB, /* with header and Adler-32: VMDK, DMG, cloop */
+	BLOCK_COUNT
+};
 
 struct block_options {
 	/* 0: the default, the fastest that packs like zlib's level 6 with the
@@ -156,7 +161,7 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 					 const struct block_options *options,
 					 struct err *err);
 /* Compress `len` bytes into at most `room`; *out_len is 0 when the result
- * does not fit `room` (store it plain then). Raw deflate, no zlib header.
+ * does not fit `room` (store it plain then).
  * Deterministic: bytes depend on input and options alone. */
 int block_encode(struct block_encoder *encoder, const void *in, size_t len,
 		 void *out, size_t room, size_t *out_len, struct err *err);
@@ -173,5 +178,7 @@ struct block_decoder *block_decoder_close(struct block_decoder *decoder);
 
 /* Is it built in, and by which library? NULL when switched off. */
 const char *block_codec_library(enum block_codec_id id);
+/* For people: "deflate", "zstd", "zlib". */
+const char *block_codec_name(enum block_codec_id id);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the use of libdeflate: raw deflate of whole buffers, where it is the
- * fastest decoder and the best encoder. Does not stream. */
+/* Owns the use of libdeflate: deflate of whole buffers, raw or as zlib
+ * streams, where it is the fastest decoder and the best encoder. Does not
+ * stream. */
 #include "formats/codecs/block.h"
 
 #ifdef HAVE_DEFLATE
@@ -21,6 +22,13 @@ static int libdeflate_encode(void *encoder, const void *in, size_t len,
 			     void *out, size_t room, size_t *out_len)
 {
 	*out_len = libdeflate_deflate_compress(encoder, in, len, out, room);
+	return 0;
+}
+
+static int libdeflate_encode_wrapped(void *encoder, const void *in, size_t len,
+				     void *out, size_t room, size_t *out_len)
+{
+	*out_len = libdeflate_zlib_compress(encoder, in, len, out, room);
 	return 0;
 }
 
@@ -53,6 +61,18 @@ static int libdeflate_decode(void *decoder, const void *in, size_t len,
 		       : -1;
 }
 
+static int libdeflate_decode_wrapped(void *decoder, const void *in, size_t len,
+				     void *out, size_t out_len)
+{
+	size_t used;
+
+	return libdeflate_zlib_decompress_ex(decoder, in, len, out, out_len,
+					     &used,
+					     NULL) == LIBDEFLATE_SUCCESS
+		       ? 0
+		       : -1;
+}
+
 static void libdeflate_decoder_close(void *decoder)
 {
 	libdeflate_free_decompressor(decoder);
@@ -74,8 +94,19 @@ const struct block_library block_libdeflate = {
 	.crc = libdeflate_crc,
 };
 
+const struct block_library block_libdeflate_wrapped = {
+	.name = "libdeflate",
+	.encoder_open = libdeflate_encoder_open,
+	.encode = libdeflate_encode_wrapped,
+	.encoder_close = libdeflate_encoder_close,
+	.decoder_open = libdeflate_decoder_open,
+	.decode = libdeflate_decode_wrapped,
+	.decoder_close = libdeflate_decoder_close,
+};
+
 #else
 
 const struct block_library block_libdeflate = { .name = "libdeflate" };
+const struct block_library block_libdeflate_wrapped = { .name = "libdeflate" };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the use of zlib: raw deflate of any window, as blocks and as a stream.
+/* Owns the use of zlib: deflate of any window, as blocks and as a stream.
  * Does not know gzip's header and trailer, nor when another library is the
  * better choice. */
 #include "formats/codecs/block.h"
@@ -18,17 +18,28 @@ static uInt clamp(size_t len)
 	return len < UINT_MAX ? (uInt)len : UINT_MAX;
 }
 
-static void *zlib_encoder_open(int level, int window_log, struct err *err)
+/* As zlib has it: `bits` negative for raw deflate, else a zlib stream. */
+static void *open_encoder(int level, int bits, struct err *err)
 {
 	z_stream *z = mem_zalloc(sizeof *z);
 
-	if (deflateInit2(z, level, Z_DEFLATED, -window_log, MEMORY_LEVEL,
+	if (deflateInit2(z, level, Z_DEFLATED, bits, MEMORY_LEVEL,
 			 Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(z);
 		err_set(err, ERR_LIMIT, "zlib has no memory for an encoder");
 		return NULL;
 	}
 	return z;
+}
+
+static void *zlib_encoder_open(int level, int window_log, struct err *err)
+{
+	return open_encoder(level, -window_log, err);
+}
+
+static void *wrapped_encoder_open(int level, int window_log, struct err *err)
+{
+	return open_encoder(level, window_log, err);
 }
 
 static int zlib_encode(void *encoder, const void *in, size_t len, void *out,
@@ -55,16 +66,26 @@ static void zlib_encoder_close(void *encoder)
 	free(encoder);
 }
 
-static void *zlib_inflate_open(struct err *err)
+static void *open_decoder(int bits, struct err *err)
 {
 	z_stream *z = mem_zalloc(sizeof *z);
 
-	if (inflateInit2(z, -15) != Z_OK) {
+	if (inflateInit2(z, bits) != Z_OK) {
 		free(z);
 		err_set(err, ERR_LIMIT, "zlib has no memory for a decoder");
 		return NULL;
 	}
 	return z;
+}
+
+static void *zlib_inflate_open(struct err *err)
+{
+	return open_decoder(-15, err);
+}
+
+static void *wrapped_decoder_open(struct err *err)
+{
+	return open_decoder(15, err);
 }
 
 static int zlib_decode(void *decoder, const void *in, size_t len, void *out,
@@ -127,6 +148,16 @@ const struct block_library block_zlib = {
 	.decode = zlib_decode,
 	.decoder_close = zlib_inflate_close,
 	.crc = zlib_crc,
+};
+
+const struct block_library block_zlib_wrapped = {
+	.name = "zlib",
+	.encoder_open = wrapped_encoder_open,
+	.encode = zlib_encode,
+	.encoder_close = zlib_encoder_close,
+	.decoder_open = wrapped_decoder_open,
+	.decode = zlib_decode,
+	.decoder_close = zlib_inflate_close,
 };
 
 const struct inflate_library inflate_zlib = {

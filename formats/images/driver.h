@@ -36,6 +36,12 @@ struct open_options {
 	struct references *references; /* NULL: any reference is refused */
 	const char *snapshot;	       /* name or id; NULL: the active state */
 	struct log *log;
+	/* The file's name without its folder, compressions and all: for
+	 * formats whose parts are named after it (E01, E02). NULL: none. */
+	const char *name;
+	/* Which disk of several, by name or by number from 0; NULL: the only
+	 * one. Drivers of formats that hold one disk need not look. */
+	const char *member;
 	uint64_t memory; /* for caches, bytes; 0: a small default */
 	/* Open although the backing file or data file cannot be reached: for
 	 * info and check; such a disk must not be read. */
@@ -52,6 +58,15 @@ struct driver_option {
 
 #define CREATE_OPTIONS_MAX 16
 
+/* An image of several files: the driver asks for the others by their names,
+ * which begin as the image's own does and have no folder. The sinks are new
+ * files in the image's folder, seekable, and not the driver's to close; it
+ * finishes them. They appear together with the image, or not at all. */
+struct parts {
+	struct sink *(*open)(struct parts *parts, const char *name,
+			     struct err *err);
+};
+
 struct create_options {
 	/* key=value as given with -o, checked against the driver's rows. */
 	struct {
@@ -64,7 +79,15 @@ struct create_options {
 	int compress_level; /* 0: default */
 	bool size_known;
 	uint64_t size;
-	uint32_t sector_size;
+	uint32_t sector_size; /* logical, of the guest's disk */
+	/* Identifiers: --uuid, else made by identity.h. `seed` and `now`
+	 * (seconds since 1970) are zero unless they are to be unique. */
+	bool has_uuid, unique;
+	unsigned char uuid[16], seed[16];
+	int64_t now;
+	/* The image's name without its folder; "" when it goes to a pipe. */
+	char name[256];
+	struct parts *parts; /* borrowed; NULL: one file is all there is */
 	/* Or NULL. Borrowed: it outlives the writer. */
 	const struct survey *survey;
 	/* For a format with a separate data file (qcow2 data_file): the sink
@@ -94,12 +117,32 @@ void check_corruption(struct check_report *report, const char *format, ...)
 void check_leak(struct check_report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* In which order one pass over a stream yields the guest: walk.h. */
+enum walk_order { WALK_NONE, WALK_ORDERED, WALK_SCATTERED };
+
+/* What a writer must know before the first byte of an append-only sink. */
+enum append_need {
+	APPEND_FREELY,
+	APPEND_SURVEY, /* which granules hold data */
+	APPEND_NEVER   /* it goes back and forth: a file, then a copy of it */
+};
+
+/* Logical sector sizes that a format can say its disk has; 0: it says nothing
+ * of them, whoever uses the image decides. */
+#define SECTORS_512 512u
+#define SECTORS_4096 4096u
+
 struct driver {
 	const char *name;
 	const char *title;
 	const char *const *aliases;  /* NULL-terminated, or NULL */
 	const char *const *suffixes; /* ".qcow2"; NULL-terminated, or NULL */
-	bool sectors; /* the size is counted in sectors of 512 */
+	unsigned sector_sizes;	     /* SECTORS_*, or'ed */
+	bool has_uuid;		     /* --uuid makes sense */
+	/* The next size, from `size` on, that an image with these options can
+	 * have, at most LIMIT_DISK_SIZE above it. NULL: any. */
+	uint64_t (*round_size)(const struct create_options *options,
+			       uint64_t size);
 
 	/* Reading. The source is borrowed and seekable. */
 	struct disk *(*open)(struct source *source,
@@ -111,12 +154,16 @@ struct driver {
 	int (*peek)(const unsigned char *head, size_t len, uint64_t *size,
 		    struct facts *facts, struct err *err);
 	/* Reading in one pass. `spool_fd` is an empty unnamed file for what
-	 * cannot be placed yet, or -1 where the driver said it needs none
-	 * (walk_spools false). Borrowed both. */
+	 * cannot be placed yet, or -1 for an ordered walk, which needs none.
+	 * Borrowed both. */
 	struct walk *(*walk)(struct source *stream,
 			     const struct open_options *options, int spool_fd,
 			     struct err *err);
-	bool walk_spools;
+	/* How, told by the file's first bytes (at least 512, or all of it):
+	 * WALK_NONE where this variant must be read at random. NULL: as
+	 * walk_usual says. */
+	enum walk_order (*walk_order)(const unsigned char *head, size_t len);
+	enum walk_order walk_usual;
 
 	/* Writing. */
 	struct writer *(*create)(struct sink *sink,
@@ -126,11 +173,12 @@ struct driver {
 	/* Check the options without creating anything; ERR_USAGE. */
 	int (*check_options)(const struct create_options *options,
 			     struct err *err);
-	/* To an append-only sink: does create need a survey first? */
-	bool append_needs_survey;
-	/* With append_needs_survey: the granule of a survey for these
-	 * options. */
+	/* What it takes to write to an append-only sink. NULL: freely. */
+	enum append_need (*append)(const struct create_options *options);
+	/* With APPEND_SURVEY: the granule of a survey for these options. */
 	uint32_t (*survey_granule)(const struct create_options *options);
+	/* Will it ask for parts? NULL: never. */
+	bool (*in_parts)(const struct create_options *options);
 	const char *const *compressions; /* "zlib", "zstd"; NULL: none */
 	/* Bytes an uncompressed image of `size` with `data` allocated takes,
 	 * an upper bound; for driver_check_room. */
@@ -149,6 +197,18 @@ extern const struct driver *const driver_table[];
 const struct driver *driver_by_name(const char *name);
 /* By file name suffix; NULL if there is none. */
 const struct driver *driver_by_suffix(const char *file);
+/* driver->walk_order, or what is usual; WALK_NONE without a walk. */
+enum walk_order driver_walk_order(const struct driver *driver,
+				  const unsigned char *head, size_t len);
+/* driver->append, or APPEND_FREELY. */
+enum append_need driver_append(const struct driver *driver,
+			       const struct create_options *options);
+/* driver->round_size, or `size`; NULL for the driver is any, too. */
+uint64_t driver_round_size(const struct driver *driver,
+			   const struct create_options *options,
+			   uint64_t size);
+/* `size` to the next multiple of `unit`: what most round_size are. */
+uint64_t driver_round_up(uint64_t size, uint64_t unit);
 /* What can be known not to fit the sink before the first byte: ERR_CREATE. */
 int driver_check_room(const struct driver *driver,
 		      const struct create_options *options,

@@ -265,6 +265,7 @@ const struct driver driver_raw = {
 	.suffixes = raw_suffixes,
 	.open = raw_open,
 	.walk = raw_walk,
+	.walk_usual = WALK_ORDERED,
 	.create = raw_create,
 	.options = raw_options,
 	.measure = raw_measure,

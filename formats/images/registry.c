@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/checked.h"
 #include "base/units.h"
 #include "formats/images/driver.h"
 
@@ -186,6 +187,33 @@ static int check_capacity(const struct sink *sink, uint64_t needed,
 		       "needs %llu bytes, but the output has room for %llu",
 		       (unsigned long long)needed,
 		       (unsigned long long)sink->capacity);
+}
+
+enum walk_order driver_walk_order(const struct driver *driver,
+				  const unsigned char *head, size_t len)
+{
+	if (!driver->walk)
+		return WALK_NONE;
+	return driver->walk_order ? driver->walk_order(head, len)
+				  : driver->walk_usual;
+}
+
+enum append_need driver_append(const struct driver *driver,
+			       const struct create_options *options)
+{
+	return driver->append ? driver->append(options) : APPEND_FREELY;
+}
+
+uint64_t driver_round_size(const struct driver *driver,
+			   const struct create_options *options, uint64_t size)
+{
+	return driver && driver->round_size ? driver->round_size(options, size)
+					    : size;
+}
+
+uint64_t driver_round_up(uint64_t size, uint64_t unit)
+{
+	return div_up(size, unit) * unit;
 }
 
 int driver_check_room(const struct driver *driver,

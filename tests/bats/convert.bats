@@ -63,7 +63,7 @@ prepare() {
 	make_pattern in.raw data:1000
 	runs 0 in.raw out.qcow2
 	[[ $stderr == "imgconv: "*512* || $stderr == "imgconv: "*1024* ]]
-	fails 69 "*1000*512*" --no-pad in.raw no.qcow2
+	fails 69 "*1000*1024*" --no-pad in.raw no.qcow2
 	nothing_at no.qcow2
 	runs 0 --no-pad in.raw out.raw
 	same_bytes in.raw out.raw

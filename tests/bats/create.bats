@@ -47,7 +47,7 @@ virtual_size() {
 @test "a size that is no whole number of sectors is rounded up, with a note" {
 	need qemu-img jq
 	runs 0 create qcow2 x.qcow2 1001
-	equal "imgconv: note: qcow2 counts sectors: the size is 1024, not 1001" \
+	equal "imgconv: note: the size is 1024, not 1001: the next that qcow2 can have" \
 		"$stderr"
 	equal 1024 "$(virtual_size x.qcow2)"
 	runs 0 create -q qcow2 y.qcow2 1001

@@ -243,9 +243,9 @@ alternatives() {
 
 @test "forbidden padding is no plan" {
 	head -c 1001 /dev/zero >odd.raw
-	fails 69 "*no plan*512*" plan --no-pad odd.raw out.qcow2
+	fails 69 "*no plan*1001*1024*" plan --no-pad odd.raw out.qcow2
 	runs 0 plan --no-pad odd.raw out.raw
-	fails 69 "*no plan*512*" --no-pad odd.raw out.qcow2
+	fails 69 "*no plan*1001*1024*" --no-pad odd.raw out.qcow2
 	nothing_at out.qcow2
 }
 

@@ -191,8 +191,9 @@ static inline int toy_scattered_next(struct walk *walk, void *buf, size_t room,
 		return 1;
 	}
 	out->stored = coded;
-	out->encoding = toy->codec == BLOCK_ZSTD ? ENCODING_ZSTD
-						 : ENCODING_DEFLATE;
+	out->encoding = toy->codec == BLOCK_ZSTD   ? ENCODING_ZSTD
+			: toy->codec == BLOCK_ZLIB ? ENCODING_ZLIB
+						   : ENCODING_DEFLATE;
 	return 1;
 }
 

@@ -209,6 +209,27 @@ static void test_switched_off(void)
 	CHECK_EQ(err.kind, ERR_UNSUPPORTED);
 }
 
+/* RFC 1950: the header is a multiple of 31, the last four bytes are a
+ * checksum: no flipped bit in either goes unseen. */
+static void test_adler(void)
+{
+	unsigned char bytes[1000];
+	struct text in = { bytes, sizeof bytes };
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(i * i >> 3);
+	struct text out = encode(BLOCK_ZLIB, 6, 15, in);
+	CHECK_EQ((out.at[0] * 256 + out.at[1]) % 31, 0);
+	CHECK_EQ(out.at[0] & 15, 8);
+	for (size_t i = 1; i <= 4; i++) {
+		out.at[out.len - i] ^= 1;
+		CHECK(!decodes(BLOCK_ZLIB, out, in));
+		out.at[out.len - i] ^= 1;
+	}
+	CHECK(decodes(BLOCK_ZLIB, out, in));
+	text_free(&out);
+}
+
 int main(void)
 {
 	test_options();
@@ -220,6 +241,12 @@ int main(void)
 		test_pure(BLOCK_DEFLATE, level);
 	}
 	test_damage(BLOCK_DEFLATE);
+	CHECK(block_codec_library(BLOCK_ZLIB));
+	test_levels(BLOCK_ZLIB, 12);
+	test_room(BLOCK_ZLIB, 1);
+	test_pure(BLOCK_ZLIB, 1);
+	test_damage(BLOCK_ZLIB);
+	test_adler();
 	if (!block_codec_library(BLOCK_ZSTD)) {
 		test_switched_off();
 		return check_result();

@@ -16,6 +16,13 @@
 /* A hang is a failure, not a wait: no single test comes near this. */
 #define PATIENCE 300
 
+/* As formats do that count sectors. */
+static uint64_t pad_sectors(void *opaque, uint64_t size)
+{
+	(void)opaque;
+	return round_up(size, 512);
+}
+
 struct setup {
 	const char *format;   /* the writer's */
 	const char *compress; /* -c, or NULL */
@@ -23,7 +30,7 @@ struct setup {
 	unsigned threads;
 	bool walk, append, head_last, stale; /* stale: old bytes in the sink */
 	bool placed, clone;
-	uint64_t sector;
+	bool sectors;
 	unsigned read_delay, write_delay, delay_at;
 	unsigned fail_read, fail_write;
 	size_t pull; /* bytes a pull, of a walk over a stream */
@@ -91,7 +98,7 @@ static struct writer *make_writer(const struct setup *setup, size_t len,
 	struct writer *writer;
 
 	create->size_known = !setup->walk;
-	create->size = driver->sectors ? round_up(len, 512) : len;
+	create->size = driver_round_size(driver, create, len);
 	create->sector_size = 512;
 	if (setup->compress)
 		snprintf(create->compress, sizeof create->compress, "%s",
@@ -117,7 +124,7 @@ static void pump(const struct setup *setup, const unsigned char *bytes,
 	struct toy_disk disk;
 	struct pump pump = { .threads = setup->threads,
 			     .clone = setup->clone,
-			     .sector = setup->sector };
+			     .pad = setup->sectors ? pad_sectors : NULL };
 
 	memset(out, 0, sizeof *out);
 	source->delay = setup->read_delay;
@@ -261,7 +268,7 @@ static void test_bytes_depend_on_content(void)
 		if (!built(&setup))
 			continue;
 		setup.threads = 1;
-		setup.sector = 512;
+		setup.sectors = true;
 		pump(&setup, bytes, len, NULL, &first);
 		CHECK(!first.result);
 		CHECK(strcmp(setup.format, "raw")
@@ -300,7 +307,7 @@ static void test_delays_change_nothing(void)
 		if (!built(&setup))
 			continue;
 		setup.threads = 3;
-		setup.sector = 512;
+		setup.sectors = true;
 		pump(&setup, bytes, len, NULL, &first);
 		for (unsigned at = 1; at <= first.op_count && at <= 12; at++) {
 			state = state * 1664525 + 1013904223;
@@ -329,7 +336,7 @@ static void test_streams(void)
 			struct setup setup = kinds[k];
 
 			setup.threads = 2;
-			setup.sector = k ? 512 : 0;
+			setup.sectors = k;
 			setup.append = !k;
 			pump(&setup, bytes, sizes[i], NULL, &first);
 			CHECK(!first.result);
@@ -368,7 +375,7 @@ static void test_sizes_and_padding(void)
 					continue;
 				setup.threads = 2;
 				setup.report = report;
-				setup.sector = k ? 512 : 0;
+				setup.sectors = k;
 				pump(&setup, bytes, sizes[i], NULL, &out);
 				CHECK(!out.result);
 				/* The guest's bytes, not what pads them. */
@@ -500,7 +507,8 @@ static void test_clone_falls_back(void)
 			toy_disk_init(&disk, bytes, source);
 			disk.placed = true;
 			struct pump pump = { .disk = &disk.disk, .threads = 2,
-					     .clone = true, .sector = 512 };
+					     .clone = true,
+					     .pad = pad_sectors };
 			pump.writer = make_writer(&setup, len, &sink->sink,
 						  &err);
 			CHECK(!pump_run(&pump, &err));
@@ -563,7 +571,7 @@ static void test_ordered_pieces(void)
 				continue;
 			setup.threads = 1 + seed % 3;
 			setup.walk = true;
-			setup.sector = k ? 512 : 0;
+			setup.sectors = k;
 			toy_walk_init(&walk, bytes, len, true);
 			walk.state = seed;
 			walk.most = seed > 4 ? 1000000 : 3000;

@@ -15,7 +15,7 @@ struct qcow2_disk {
 	struct qcow2_header header;
 	struct qcow2_snapshots snapshots;
 	struct qcow2_tables tables;
-	struct qcow2_decoders *decoders;
+	struct packed *packed;
 	struct source *data;	  /* where plain clusters lie; borrowed */
 	struct source *data_file; /* ours, or NULL */
 	struct disk *backing;	  /* ours, or NULL */
@@ -26,6 +26,29 @@ struct qcow2_disk {
 static struct qcow2_disk *self(struct disk *disk)
 {
 	return (struct qcow2_disk *)disk;
+}
+
+/* A compressed cluster takes two clusters at most. */
+struct packed *qcow2_packed_open(const struct qcow2_header *header,
+				 struct source *source)
+{
+	return packed_open(source, "compressed cluster",
+			   (size_t)header->cluster_size * 2,
+			   header->cluster_size);
+}
+
+int qcow2_packed_read(struct packed *packed, const struct qcow2_header *header,
+		      const struct qcow2_run *run, void *buf, size_t len,
+		      struct err *err)
+{
+	const struct packed_chunk chunk = {
+		.codec = header->compression ? BLOCK_ZSTD : BLOCK_DEFLATE,
+		.place = run->place,
+		.stored = (size_t)run->stored,
+		.length = header->cluster_size,
+	};
+
+	return packed_read(packed, &chunk, run->skip, buf, len, err);
 }
 
 /* Unallocated: the backing disk has it, as far as it reaches. */
@@ -52,7 +75,8 @@ static int read_run(struct qcow2_disk *image, const struct qcow2_run *run,
 		return source_read_all(image->data, buf, len, run->place,
 				       "cluster", err);
 	case QCOW2_PACKED:
-		return qcow2_decoders_read(image->decoders, run, buf, len, err);
+		return qcow2_packed_read(image->packed, &image->header, run,
+					 buf, len, err);
 	case QCOW2_READS_ZERO:
 		memset(buf, 0, len);
 		return 0;
@@ -161,7 +185,7 @@ static void qcow2_close(struct disk *disk)
 	disk_close(image->backing);
 	source_close(image->backing_source);
 	source_close(image->data_file);
-	qcow2_decoders_close(image->decoders);
+	packed_close(image->packed);
 	qcow2_tables_close(&image->tables);
 	qcow2_snapshots_clear(&image->snapshots);
 	free(image);
@@ -281,7 +305,7 @@ struct disk *qcow2_open(struct source *source,
 	disk->size = image->tables.view.size;
 	disk->sector_size = 512;
 	disk->granule = image->header.cluster_size;
-	image->decoders = qcow2_decoders_open(&image->header, source);
+	image->packed = qcow2_packed_open(&image->header, source);
 	if (options->metadata_only)
 		skip_references(image);
 	else if (open_references(image, options, err))

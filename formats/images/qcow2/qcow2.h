@@ -6,8 +6,7 @@
  *   snapshot.c             the snapshot table
  *   entry.c                L1 and L2 entries: what they say, and whether
  *                          they may
- *   tables.c, cache.c      guest offset -> host offset: L1, some L2
- *   decode.c               compressed clusters
+ *   tables.c               guest offset -> host offset: L1, some L2
  *   disk.c, info.c         the disk face
  *   walk.c, pending.c      the walk face
  *   check.c, refcounts.c   consistency
@@ -24,12 +23,14 @@
 
 #include "formats/images/driver.h"
 #include "formats/images/qcow2/layout.h"
+#include "formats/packed.h"
+#include "formats/table_cache.h"
 
 /* ---- the driver's faces: reading ---- */
 
-/* driver->open, ->peek, ->walk and ->check. The walk needs a spool (walk_spools) and
- * takes only the active state of an image without backing and data file;
- * anything else is ERR_UNSUPPORTED: spool the whole and use the disk. */
+/* driver->open, ->peek, ->walk and ->check. The walk needs a spool and takes
+ * only the active state of an image without backing and data file; anything
+ * else is ERR_UNSUPPORTED: spool the whole and use the disk. */
 struct disk *qcow2_open(struct source *source,
 			const struct open_options *options, struct err *err);
 int qcow2_peek(const unsigned char *head, size_t len, uint64_t *size,
@@ -189,23 +190,6 @@ int qcow2_entries_run(const struct qcow2_view *view,
 		      uint64_t guest, uint64_t offset, uint64_t end,
 		      struct qcow2_run *out, struct err *err);
 
-/* ---- cache.c ---- */
-
-struct qcow2_cache;
-struct qcow2_slot;
-
-/* Pieces of `slice` bytes of `source` (borrowed), at most `memory` bytes of
- * them. Safe from many threads. */
-struct qcow2_cache *qcow2_cache_open(struct source *source, size_t slice,
-				     uint64_t memory);
-/* The slice at `offset` (a multiple of the slice), until it is dropped; other
- * users of the same few slices wait, so be quick. NULL: err. */
-const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
-				      uint64_t offset, struct qcow2_slot **slot,
-				      struct err *err);
-void qcow2_cache_drop(struct qcow2_cache *cache, struct qcow2_slot *slot);
-struct qcow2_cache *qcow2_cache_close(struct qcow2_cache *cache);
-
 /* ---- tables.c ---- */
 
 /* One state (the active one or a snapshot) of an image, mapped. */
@@ -215,7 +199,7 @@ struct qcow2_tables {
 	uint64_t *l1;
 	uint32_t l1_entries;
 	size_t slice;
-	struct qcow2_cache *cache;
+	struct table_cache *cache;
 };
 
 /* `header` and `source` outlive it. `snapshot` NULL: the active state. */
@@ -236,17 +220,15 @@ int qcow2_tables_check_shared(const uint64_t *l1, uint64_t count,
 int qcow2_tables_run(struct qcow2_tables *tables, uint64_t offset,
 		     uint64_t limit, struct qcow2_run *out, struct err *err);
 
-/* ---- decode.c ---- */
+/* ---- disk.c ---- */
 
-struct qcow2_decoders;
-
-struct qcow2_decoders *qcow2_decoders_open(const struct qcow2_header *header,
-					   struct source *source);
-/* `len` guest bytes of a compressed run, from its start. Thread-safe. */
-int qcow2_decoders_read(struct qcow2_decoders *decoders,
-			const struct qcow2_run *run, void *buf, size_t len,
-			struct err *err);
-struct qcow2_decoders *qcow2_decoders_close(struct qcow2_decoders *decoders);
+/* The reader of an image's compressed clusters. */
+struct packed *qcow2_packed_open(const struct qcow2_header *header,
+				 struct source *source);
+/* `len` guest bytes of a compressed run, from its start. */
+int qcow2_packed_read(struct packed *packed, const struct qcow2_header *header,
+		      const struct qcow2_run *run, void *buf, size_t len,
+		      struct err *err);
 
 /* ---- info.c ---- */
 

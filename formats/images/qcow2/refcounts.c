@@ -84,7 +84,8 @@ int refcounts_open(struct refcounts *refs, const struct qcow2_header *header,
 	if (!refs->table)
 		return -1;
 	refs->slice = (size_t)min_u64(header->cluster_size, SLICE_MAX);
-	refs->blocks = qcow2_cache_open(source, refs->slice, 0);
+	refs->blocks = table_cache_open(source, "refcount block",
+					refs->slice, 0);
 	use_blocks(refs);
 	return 0;
 }
@@ -94,7 +95,7 @@ void refcounts_close(struct refcounts *refs)
 	free(refs->counts);
 	free(refs->seen);
 	free(refs->table);
-	qcow2_cache_close(refs->blocks);
+	table_cache_close(refs->blocks);
 }
 
 static bool use_one(struct refcounts *refs, uint64_t index, enum use use,
@@ -182,7 +183,7 @@ int refcounts_stored(struct refcounts *refs, uint64_t offset, uint64_t *out,
 	uint64_t slices = header->cluster_size / refs->slice;
 	uint64_t number = index / a_slice, block = number / slices;
 	const unsigned char *bytes;
-	struct qcow2_slot *slot;
+	struct table_slot *slot;
 
 	*out = 0;
 	if (block >= refs->table_entries || !refs->table[block])
@@ -191,11 +192,11 @@ int refcounts_stored(struct refcounts *refs, uint64_t offset, uint64_t *out,
 	/* The file may end within its last block: no uses are noted there. */
 	if (!checked_inside(offset, refs->slice, refs->source->size))
 		return 0;
-	bytes = qcow2_cache_hold(refs->blocks, offset, &slot, err);
+	bytes = table_cache_hold(refs->blocks, offset, &slot, err);
 	if (!bytes)
 		return -1;
 	*out = refcounts_entry(bytes, header->refcount_order, index % a_slice);
-	qcow2_cache_drop(refs->blocks, slot);
+	table_cache_drop(refs->blocks, slot);
 	return 0;
 }
 

@@ -21,7 +21,7 @@ struct refcounts {
 	unsigned char *seen; /* a bit a cluster: used by the state at hand */
 	uint64_t *table;     /* refcount table */
 	uint64_t table_entries;
-	struct qcow2_cache *blocks;
+	struct table_cache *blocks;
 	size_t slice;
 };
 

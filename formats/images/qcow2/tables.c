@@ -87,7 +87,8 @@ int qcow2_tables_open(struct qcow2_tables *tables,
 				      div_up(view->size, header->l2_span), err))
 		return -1;
 	tables->slice = (size_t)min_u64(header->cluster_size, SLICE_MAX);
-	tables->cache = qcow2_cache_open(source, tables->slice, memory);
+	tables->cache = table_cache_open(source, "L2 table", tables->slice,
+					 memory);
 	return 0;
 }
 
@@ -95,7 +96,7 @@ void qcow2_tables_close(struct qcow2_tables *tables)
 {
 	free(tables->l1);
 	tables->l1 = NULL;
-	tables->cache = qcow2_cache_close(tables->cache);
+	tables->cache = table_cache_close(tables->cache);
 }
 
 /* No L2 table: the run reaches to the next one there is. */
@@ -125,16 +126,16 @@ static int slice_run(struct qcow2_tables *tables, uint64_t place,
 	uint64_t guest = round_down(offset, span);
 	uint64_t number = guest % header->l2_span / span;
 	const unsigned char *entries;
-	struct qcow2_slot *slot;
+	struct table_slot *slot;
 	int status;
 
-	entries = qcow2_cache_hold(tables->cache,
+	entries = table_cache_hold(tables->cache,
 				   place + number * tables->slice, &slot, err);
 	if (!entries)
 		return -1;
 	status = qcow2_entries_run(&tables->view, entries, count, guest, offset,
 				   end, out, err);
-	qcow2_cache_drop(tables->cache, slot);
+	table_cache_drop(tables->cache, slot);
 	return status;
 }
 

@@ -39,7 +39,7 @@ struct qcow2_walk {
 	/* The rest. */
 	struct source *spool;
 	struct qcow2_tables tables;
-	struct qcow2_decoders *decoders;
+	struct packed *packed;
 	uint64_t guest;
 	struct qcow2_run run; /* around `guest`; length 0: to be looked up */
 };

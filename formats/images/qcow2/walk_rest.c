@@ -32,13 +32,13 @@ int walk_rest_begin(struct qcow2_walk *walk, struct err *err)
 	if (qcow2_tables_open(&walk->tables, &walk->header, NULL, walk->spool,
 			      walk->memory, err))
 		return -1;
-	walk->decoders = qcow2_decoders_open(&walk->header, walk->spool);
+	walk->packed = qcow2_packed_open(&walk->header, walk->spool);
 	return 0;
 }
 
 void walk_rest_close(struct qcow2_walk *walk)
 {
-	qcow2_decoders_close(walk->decoders);
+	packed_close(walk->packed);
 	qcow2_tables_close(&walk->tables);
 	source_close(walk->spool);
 }
@@ -115,8 +115,8 @@ static int packed_next(struct qcow2_walk *walk, void *buf,
 		.stored = (size_t)run.length,
 	};
 	if (!whole)
-		return qcow2_decoders_read(walk->decoders, &run, buf,
-					   (size_t)run.length, err)
+		return qcow2_packed_read(walk->packed, &walk->header, &run, buf,
+					 (size_t)run.length, err)
 			       ? -1
 			       : 1;
 	out->encoding =

@@ -6,6 +6,8 @@
  * lock covers a share of the sets, and stays held while a slice is in use:
  * uses are short, and neighbouring threads are usually in other sets.
  */
+#include "formats/table_cache.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +15,12 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "formats/images/qcow2/qcow2.h"
 
 #define WAYS 4
 #define LOCKS 32
 #define DEFAULT_MEMORY (16 * MIB)
 
-struct qcow2_slot {
+struct table_slot {
 	unsigned char *bytes; /* NULL until first used */
 	uint64_t offset;      /* UINT64_MAX: nothing valid in it */
 	uint64_t used;	      /* the set's clock when last held */
@@ -27,24 +28,26 @@ struct qcow2_slot {
 };
 
 struct set {
-	struct qcow2_slot slot[WAYS];
+	struct table_slot slot[WAYS];
 	uint64_t clock;
 };
 
-struct qcow2_cache {
+struct table_cache {
 	struct source *source;
+	const char *what;
 	size_t slice;
 	size_t set_count;
 	struct set *sets;
 	pthread_mutex_t lock[LOCKS];
 };
 
-struct qcow2_cache *qcow2_cache_open(struct source *source, size_t slice,
-				     uint64_t memory)
+struct table_cache *table_cache_open(struct source *source, const char *what,
+				     size_t slice, uint64_t memory)
 {
-	struct qcow2_cache *cache = mem_zalloc(sizeof *cache);
+	struct table_cache *cache = mem_zalloc(sizeof *cache);
 
 	cache->source = source;
+	cache->what = what;
 	cache->slice = slice;
 	cache->set_count = (size_t)max_u64(
 		1, (memory ? memory : DEFAULT_MEMORY) / slice / WAYS);
@@ -58,7 +61,7 @@ struct qcow2_cache *qcow2_cache_open(struct source *source, size_t slice,
 	return cache;
 }
 
-struct qcow2_cache *qcow2_cache_close(struct qcow2_cache *cache)
+struct table_cache *table_cache_close(struct table_cache *cache)
 {
 	if (!cache)
 		return NULL;
@@ -73,9 +76,9 @@ struct qcow2_cache *qcow2_cache_close(struct qcow2_cache *cache)
 }
 
 /* The slot that holds `offset`, or the one to put it into. */
-static struct qcow2_slot *choose(struct set *set, uint64_t offset)
+static struct table_slot *choose(struct set *set, uint64_t offset)
 {
-	struct qcow2_slot *oldest = &set->slot[0];
+	struct table_slot *oldest = &set->slot[0];
 
 	for (size_t way = 0; way < WAYS; way++) {
 		if (set->slot[way].offset == offset)
@@ -86,15 +89,15 @@ static struct qcow2_slot *choose(struct set *set, uint64_t offset)
 	return oldest;
 }
 
-const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
-				      uint64_t offset, struct qcow2_slot **slot,
+const unsigned char *table_cache_hold(struct table_cache *cache,
+				      uint64_t offset, struct table_slot **slot,
 				      struct err *err)
 {
 	uint64_t hash = offset / cache->slice * 0x9e3779b97f4a7c15ULL;
 	size_t index = (size_t)((hash >> 16) % cache->set_count);
 	struct set *set = &cache->sets[index];
 	pthread_mutex_t *lock = &cache->lock[index % LOCKS];
-	struct qcow2_slot *found;
+	struct table_slot *found;
 
 	pthread_mutex_lock(lock);
 	found = choose(set, offset);
@@ -104,7 +107,7 @@ const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
 		if (!found->bytes)
 			found->bytes = mem_buffer(cache->slice);
 		if (source_read_all(cache->source, found->bytes, cache->slice,
-				    offset, "L2 table", err)) {
+				    offset, cache->what, err)) {
 			pthread_mutex_unlock(lock);
 			return NULL;
 		}
@@ -115,7 +118,7 @@ const unsigned char *qcow2_cache_hold(struct qcow2_cache *cache,
 	return found->bytes;
 }
 
-void qcow2_cache_drop(struct qcow2_cache *cache, struct qcow2_slot *slot)
+void table_cache_drop(struct table_cache *cache, struct table_slot *slot)
 {
 	(void)cache;
 	pthread_mutex_unlock(slot->lock);
