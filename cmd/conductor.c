@@ -268,6 +268,11 @@ static int check_unchanged(const struct conductor_file *file, struct err *err)
 		       "nothing writes to it");
 }
 
+void conductor_parts(struct conductor *conductor, struct parts_list *parts)
+{
+	conductor->parts = parts;
+}
+
 int conductor_run(struct conductor *conductor, const struct job *job,
 		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
 		  struct err *err)

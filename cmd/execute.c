@@ -99,7 +99,6 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
 	job->create = target->create;
-	job->has_data_file = execution->data != NULL;
 	if (settings->snapshot)
 		snprintf(job->snapshot, sizeof job->snapshot, "%s",
 			 settings->snapshot);
@@ -118,6 +117,8 @@ static int run_worker(struct place *place, const struct job *job,
 		worker = conductor_open_bare(execution->settings,
 					     execution->ui,
 					     execution->input_path, err);
+	if (worker)
+		conductor_parts(worker, execution->parts);
 	if (worker)
 		result = conductor_run(worker, job, fds, now, err);
 	if (worker != execution->input)

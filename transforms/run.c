@@ -172,10 +172,14 @@ static struct writer *make_writer(const struct run *run, struct build *build,
 	*create = run->job->create;
 	create->survey = NULL;
 	create->data_sink = data_sink;
+	create->parts = run->parts;
 	create->log = run->log;
 	create->size_known = build_size(build, &create->size);
-	create->sector_size = build->disk ? build->disk->sector_size
-					  : build->walk->sector_size;
+	if (run->job->sector_size)
+		create->sector_size = run->job->sector_size;
+	else
+		create->sector_size = build->disk ? build->disk->sector_size
+						  : build->walk->sector_size;
 	if (create->size_known &&
 	    pad_size(run, build->target, create, err) < 0)
 		goto out;
@@ -250,7 +254,7 @@ static int pump_build(const struct run *run, struct build *build,
 			     .walk = build->walk,
 			     .writer = writer,
 			     .threads = job->threads,
-			     .clone = job->clone && !job->has_data_file,
+			     .clone = job->clone && run->data_fd < 0,
 			     .pad = pad_end,
 			     .pad_opaque = &padding,
 			     .progress = run->events->progress,
@@ -302,7 +306,7 @@ static int run_pipeline(const struct run *run, struct build *build,
 	sink = open_sink(run, build, err);
 	if (!sink)
 		return -1;
-	if (run->job->has_data_file) {
+	if (run->data_fd >= 0) {
 		int fd = run_dup(run->data_fd, err);
 		data = fd < 0 ? NULL
 			      : files_image_sink(fd, run->job->sync, err);

@@ -138,6 +138,7 @@ struct driver {
 	const char *const *aliases;  /* NULL-terminated, or NULL */
 	const char *const *suffixes; /* ".qcow2"; NULL-terminated, or NULL */
 	unsigned sector_sizes;	     /* SECTORS_*, or'ed */
+	bool members;		     /* may hold several disks; see open_options */
 	bool has_uuid;		     /* --uuid makes sense */
 	/* The next size, from `size` on, that an image with these options can
 	 * have, at most LIMIT_DISK_SIZE above it. NULL: any. */
