@@ -143,6 +143,7 @@ static int run_plan(struct conversion *conversion, struct err *err)
 		.input = conversion->conductor,
 		.input_path = conversion->input,
 		.output = conversion->out,
+		.output_path = conversion->output,
 		.parts = conversion->parts,
 		.data = conversion->data,
 		.ui = conversion->ui,
@@ -169,6 +170,7 @@ static const char *last_tag(const struct conversion *conversion,
 /* What the output does not have of what the input had. */
 static void tell_losses(struct conversion *conversion)
 {
+	const struct driver *target = conversion->planning.target.driver;
 	char text[256], size[32];
 
 	if (conversion->image.snapshots && !*last_tag(conversion,
@@ -184,6 +186,15 @@ static void tell_losses(struct conversion *conversion)
 		ui_note(conversion->ui, LOG_NOTE,
 			"the GUID partition table is damaged, or its backup "
 			"is not at the end: it is left as it was");
+	if (target && !target->sector_sizes &&
+	    conversion->image.sector_size != 512 &&
+	    !conversion->settings->sector_size && !conversion->in_place) {
+		snprintf(text, sizeof text,
+			 "the disk has sectors of %" PRIu32 " bytes, which %s "
+			 "does not record: whoever uses it must know",
+			 conversion->image.sector_size, target->name);
+		ui_note(conversion->ui, LOG_NOTE, text);
+	}
 	if (conversion->done.spooled) {
 		snprintf(text, sizeof text, "%s came before their tables and "
 			 "were kept aside",

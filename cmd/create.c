@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/commands.h"
+#include "cmd/machine.h"
 #include "cmd/options.h"
 #include "cmd/parts.h"
 #include "io/files.h"
@@ -218,6 +219,34 @@ static int use_backing(struct creation *creation, struct settings *sized,
 	return 0;
 }
 
+static int settle_sectors(struct creation *creation, struct err *err)
+{
+	const struct settings *settings = creation->settings;
+	const struct driver *driver = creation->driver;
+	uint32_t size = settings->sector_size ? settings->sector_size : SECTOR;
+
+	creation->create.sector_size = size;
+	if (!settings->sector_size || driver->sector_sizes & size)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s cannot say that a disk has sectors of %" PRIu32
+		       " bytes", driver->name, size);
+}
+
+/* The name without its folder, for what is named after it. */
+static void settle_identity(struct creation *creation)
+{
+	struct create_options *create = &creation->create;
+	const char *slash = strrchr(creation->path, '/');
+	const char *name = slash ? slash + 1 : creation->path;
+
+	if (strlen(name) < sizeof create->name)
+		strcpy(create->name, name);
+	if (creation->settings->unique)
+		machine_unique(create->seed, sizeof create->seed,
+			       &create->now);
+}
+
 static int settle_size(struct creation *creation, const struct settings *sized,
 		       struct err *err)
 {
@@ -227,7 +256,6 @@ static int settle_size(struct creation *creation, const struct settings *sized,
 		return err_set(err, ERR_USAGE,
 			       "SIZE is missing (only an overlay has it from "
 			       "its backing file)");
-	creation->create.sector_size = SECTOR;
 	creation->size = driver_round_size(creation->driver, &creation->create,
 					   sized->size);
 	if (creation->size != sized->size) {
@@ -255,6 +283,9 @@ static int prepare(struct creation *creation, struct err *err)
 	creation->backing_format = find_option(creation, "backing_fmt");
 	creation->data_file = find_option(creation, "data_file");
 	if (creation->backing && use_backing(creation, &sized, err))
+		return -1;
+	settle_identity(creation);
+	if (settle_sectors(creation, err))
 		return -1;
 	return settle_size(creation, &sized, err);
 }

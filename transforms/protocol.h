@@ -182,16 +182,18 @@ struct job {
 	int32_t wrap_level;
 	struct create_options create; /* pointers in it are not valid */
 	uint32_t sector_size;	      /* of the output; 0: as the input's */
+	bool measure; /* nothing is written, only its length counted */
 	char snapshot[256]; /* with the tag snapshots=chosen */
 	char name[256], member[256]; /* as in protocol_input */
 };
 
 struct protocol_done {
 	struct err err;	 /* kind ERR_NONE: well done */
-	bool has_digest;
+	bool has_digest, has_size;
 	unsigned char digest[DIGEST_LEN];
 	uint64_t size;	 /* guest bytes that were read, not padded */
 	uint64_t spooled; /* bytes kept aside by a walk */
+	uint64_t measured; /* bytes the output's files would have */
 	/* check */
 	uint64_t corruptions, leaks;
 	/* compare */

@@ -161,6 +161,8 @@ static void serve_run(struct worker *worker, const struct job *job)
 
 	worker_parts_init(parts, worker->channel, &worker->sending);
 	parts->sync = job->sync;
+	if (job->measure)
+		parts->measured = &done.measured;
 
 	if (!result) {
 		struct run run = { .job = job,

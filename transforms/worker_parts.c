@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/count_sink.h"
 #include "io/files.h"
 #include "transforms/worker_ask.h"
 
@@ -22,12 +23,16 @@ static struct sink *open_part(struct parts *base, const char *name,
 			WORKER_PARTS_MAX);
 		return NULL;
 	}
-	pthread_mutex_lock(parts->sending);
-	int result = worker_ask_part(parts->channel, name, &fd, err);
-	pthread_mutex_unlock(parts->sending);
-	if (result < 0)
-		return NULL;
-	sink = files_image_sink(fd, parts->sync, err);
+	if (parts->measured) {
+		sink = count_sink(parts->measured);
+	} else {
+		pthread_mutex_lock(parts->sending);
+		int result = worker_ask_part(parts->channel, name, &fd, err);
+		pthread_mutex_unlock(parts->sending);
+		if (result < 0)
+			return NULL;
+		sink = files_image_sink(fd, parts->sync, err);
+	}
 	if (sink)
 		parts->sink[parts->count++] = sink;
 	return sink;

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "formats/images/driver.h"
 
@@ -19,6 +20,8 @@ struct worker_parts {
 	int channel; /* borrowed */
 	/* Held while asking: other threads may be telling of progress. */
 	pthread_mutex_t *sending;
+	/* Not NULL: nothing is asked for, only added up here. */
+	uint64_t *measured;
 	bool sync;   /* on a device the order holds over a power cut */
 	unsigned count;
 	struct sink *sink[WORKER_PARTS_MAX];
