@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -49,6 +50,17 @@ static void restore_descriptors(void)
 			_exit(EX_OSERR);
 }
 
+/* An image may be a thousand files, each held open: as many as are granted. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* The error of a command line: no command runs, nothing else is said. */
 static int refuse(const struct options *options, const struct err *err)
 {
@@ -88,6 +100,7 @@ int main(int argc, char **argv)
 	int status;
 
 	restore_descriptors();
+	raise_descriptors();
 	if (options_parse(&options, argc, argv, commands, &err))
 		status = refuse(&options, &err);
 	else

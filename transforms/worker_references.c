@@ -18,10 +18,9 @@ static struct source *open_source(struct references *references,
 	struct source *source;
 	int fd = -1;
 
-	if (self->all->count == LIMIT_CHAIN) {
-		err_set(err, ERR_LIMIT,
-			"more than %d files are named, one by another",
-			LIMIT_CHAIN - PROTOCOL_FIRST_REFERENCE);
+	if (self->all->count == LIMIT_REFERENCES) {
+		err_set(err, ERR_LIMIT, "more than %d files are named",
+			LIMIT_REFERENCES - PROTOCOL_FIRST_REFERENCE);
 		return NULL;
 	}
 	if (worker_ask_reference(self->all->channel, self->number, name, &fd,
@@ -98,7 +97,7 @@ void worker_references_init(struct worker_references *all, int channel,
 	all->channel = channel;
 	all->log = log;
 	all->count = PROTOCOL_FIRST_REFERENCE;
-	for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
+	for (unsigned i = 0; i < LIMIT_REFERENCES; i++) {
 		all->referrer[i].base.open_disk = open_disk;
 		all->referrer[i].base.open_source = open_source;
 		all->referrer[i].all = all;
