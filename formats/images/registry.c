@@ -11,7 +11,7 @@
 #include "formats/images/driver.h"
 
 extern const struct driver driver_raw, driver_qcow2, driver_qcow, driver_bochs,
-	driver_cloop;
+	driver_cloop, driver_dmg;
 
 const struct driver *const driver_table[] = {
 	&driver_raw,
@@ -19,6 +19,7 @@ const struct driver *const driver_table[] = {
 	&driver_qcow,
 	&driver_bochs,
 	&driver_cloop,
+	&driver_dmg,
 	NULL,
 };
 
