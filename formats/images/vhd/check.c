@@ -118,12 +118,12 @@ static int check_bitmap(struct state *state, uint64_t index, uint64_t place,
 		return -1;
 	/* Ends: each run is a sector at least, or the next piece of one. */
 	for (uint64_t at = 0; at < end; at += length) {
-		length = min_u64(vhd_bitmap_run(state->bitmap, at / VHD_SECTOR,
-						(end - at) / VHD_SECTOR, &set) *
-					 VHD_SECTOR,
-				 set ? end : DATA_PIECE);
+		length = vhd_bitmap_run(state->bitmap, at / VHD_SECTOR,
+					(end - at) / VHD_SECTOR, &set) *
+			 VHD_SECTOR;
 		if (set)
 			continue;
+		length = min_u64(length, DATA_PIECE);
 		if (source_read_all(state->source, state->data, (size_t)length,
 				    data + at, "block", err))
 			return -1;

@@ -61,7 +61,8 @@ int vhd_ends_read(struct source *source, struct vhd_ends *out, struct err *err)
 	vhd_ends_tail(tail, len, source->size, out);
 	if (source_read(source, out->start, VHD_FOOTER_LEN, 0, &got, err))
 		return -1;
-	if (got == VHD_FOOTER_LEN) {
+	/* A lone footer (of a fixed disk of nothing) is not its own copy. */
+	if (got == VHD_FOOTER_LEN && (out->place || !out->has_tail)) {
 		out->has_start = is_footer(out->start);
 		/* The missing byte of an old one is not counted. */
 		out->start_sound = is_sound(out->start, out->len);

@@ -16,7 +16,7 @@ struct vhd_walk {
 	struct walk walk;
 	struct source *source;
 	struct log *log;
-	uint64_t position; /* read so far */
+	uint64_t position; /* yielded so far */
 	uint64_t end;	   /* of the guest; valid when `ended` */
 	bool ended;	   /* the footer was seen */
 };
@@ -71,6 +71,8 @@ static int vhd_next(struct walk *base, void *buf, size_t len,
 	struct source *source = walk->source;
 	size_t got;
 
+	if (walk->ended && walk->position == walk->end)
+		return source_finish(source, err);
 	if (source_read(source, buf, len, walk->position, &got, err))
 		return -1;
 	/* The last 512 bytes are known before the first of them is read. */
