@@ -13,7 +13,7 @@ forms() {
 		subformat=dynamic
 		block_size=512K
 		block_size=512K,alignment=512
-		alignment=1M
+		alignment=64K
 		subformat=fixed
 		subformat=fixed,preallocation=falloc
 		subformat=fixed,preallocation=full

@@ -173,6 +173,35 @@ static void test_good(void)
 	source_close(source);
 }
 
+/* Who only looks at the metadata does not pay for bitmaps. */
+static void test_glance(void)
+{
+	struct open_options options = { .metadata_only = true };
+	struct extent extent;
+	struct image image;
+	struct err err;
+
+	make(&image);
+	image.bytes[BLOCK_0] = 0x96;
+	struct fake_source *fake =
+		fake_source_open(files_memory_source(image.bytes, image.len));
+	struct disk *disk = driver_vhd.open(&fake->source, &options, &err);
+	unsigned long long reads = atomic_load(&fake->reads);
+
+	CHECK(disk && !disk_extent(disk, 0, DISK, &extent, &err));
+	CHECK(extent.kind == EXTENT_DATA && extent.length == BLOCK);
+	CHECK_EQ(atomic_load(&fake->reads), reads);
+	disk_close(disk);
+	options.metadata_only = false;
+	disk = driver_vhd.open(&fake->source, &options, &err);
+	CHECK(disk && !disk_extent(disk, 0, DISK, &extent, &err));
+	CHECK_EQ(extent.length, 512);
+	CHECK_EQ(disk_extent(disk, 512, DISK - 512, &extent, &err), 0);
+	CHECK(extent.kind == EXTENT_HOLE && extent.length == 1024);
+	disk_close(disk);
+	source_close(&fake->source);
+}
+
 /* Without a parent, a clear bit is zeros whatever lies there. */
 static void test_bitmap(void)
 {
@@ -725,6 +754,7 @@ static void test_peek(void)
 int main(void)
 {
 	test_good();
+	test_glance();
 	test_bitmap();
 	test_bitmap_run();
 	test_creators();

@@ -206,8 +206,8 @@ static int check_places(struct state *state, struct err *err)
 			state->source->size - state->footer.place, err) ||
 	    check_table(state, err))
 		return -1;
-	/* Gaps of less than a block are for alignment. */
-	usage_report(usage, report, header->block_size);
+	/* Gaps of less than a block are for alignment, locators and such. */
+	usage_report(usage, report, header->bitmap_len + header->block_size);
 	return 0;
 }
 

@@ -29,14 +29,15 @@ struct vhd_disk {
 	struct table_cache *bitmaps;
 	struct disk *parent; /* ours, or NULL */
 	struct source *parent_source;
-	bool incomplete; /* opened without its parent: for info and check */
+	/* Opened for its metadata: without its parent, if it has one. */
+	bool glance;
 };
 
 /* Guest bytes of one kind. */
 struct run {
 	uint64_t offset, length;
-	bool stored;	/* here; else in the parent, or nowhere */
-	uint64_t place; /* of stored ones */
+	bool stored;		/* here; else in the parent, or nowhere */
+	uint64_t bitmap, place; /* of stored ones: in the file */
 };
 
 static struct vhd_disk *self(struct disk *disk)
@@ -44,46 +45,51 @@ static struct vhd_disk *self(struct disk *disk)
 	return (struct vhd_disk *)disk;
 }
 
-/* The sectors around run->offset, in their block, whose bits are alike. */
-static int run_in_block(struct vhd_disk *image, uint64_t limit, struct run *run,
-			struct err *err)
+/* Blocks that are nowhere, or (the rest of) one that is here. */
+static int find_blocks(struct vhd_disk *image, uint64_t offset, uint64_t limit,
+		       struct run *run, struct err *err)
 {
 	const struct vhd_header *header = &image->header;
-	uint64_t index = run->offset / header->block_size;
-	uint64_t within = run->offset % header->block_size;
-	uint64_t end = within + min_u64(limit, header->block_size - within);
-	uint64_t first = within / VHD_SECTOR, alike, place;
+	uint64_t index = offset / header->block_size;
+	uint64_t within = offset % header->block_size, place;
+
+	*run = (struct run){ .offset = offset };
+	if (image->table[index] != VHD_UNUSED) {
+		if (vhd_block_place(&image->footer, header, index,
+				    image->table[index], &place, err))
+			return -1;
+		run->stored = true;
+		run->bitmap = place;
+		run->place = place + header->bitmap_len + within;
+		run->length = min_u64(limit, header->block_size - within);
+		return 0;
+	}
+	/* Ends: the length grows. */
+	while (run->length < limit && index < image->blocks &&
+	       image->table[index] == VHD_UNUSED)
+		run->length = ++index * header->block_size - offset;
+	run->length = min_u64(run->length, limit);
+	return 0;
+}
+
+/* Only the first sectors of it, whose bits are alike. */
+static int narrow(struct vhd_disk *image, struct run *run, struct err *err)
+{
+	uint64_t within = run->offset % image->header.block_size;
+	uint64_t first = within / VHD_SECTOR, alike;
+	uint64_t end = within + run->length;
 	const unsigned char *bits;
 	struct table_slot *slot;
 
-	if (vhd_block_place(&image->footer, header, index, image->table[index],
-			    &place, err))
-		return -1;
-	bits = table_cache_hold(image->bitmaps, place, &slot, err);
+	if (!run->stored)
+		return 0;
+	bits = table_cache_hold(image->bitmaps, run->bitmap, &slot, err);
 	if (!bits)
 		return -1;
 	alike = vhd_bitmap_run(bits, first, div_up(end, VHD_SECTOR) - first,
 			       &run->stored);
 	table_cache_drop(image->bitmaps, slot);
 	run->length = min_u64(end, (first + alike) * VHD_SECTOR) - within;
-	run->place = place + header->bitmap_len + within;
-	return 0;
-}
-
-static int find_run(struct vhd_disk *image, uint64_t offset, uint64_t limit,
-		    struct run *run, struct err *err)
-{
-	uint64_t block_size = image->header.block_size;
-	uint64_t index = offset / block_size;
-
-	*run = (struct run){ .offset = offset };
-	if (image->table[index] != VHD_UNUSED)
-		return run_in_block(image, limit, run, err);
-	/* Ends: the length grows. */
-	while (run->length < limit && index < image->blocks &&
-	       image->table[index] == VHD_UNUSED)
-		run->length = ++index * block_size - offset;
-	run->length = min_u64(run->length, limit);
 	return 0;
 }
 
@@ -107,14 +113,15 @@ static int vhd_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 	unsigned char *at = buf;
 	struct run run;
 
-	if (image->incomplete)
+	if (image->glance && image->footer.type == VHD_DIFFERENCING)
 		return err_set(err, ERR_BUG,
 			       "read of an image opened without its parent");
 	if (image->footer.type == VHD_FIXED)
 		return source_read_all(image->source, buf, len, offset, "data",
 				       err);
 	while (len) {
-		if (find_run(image, offset, len, &run, err))
+		if (find_blocks(image, offset, len, &run, err) ||
+		    narrow(image, &run, err))
 			return -1;
 		if (run.stored ? source_read_all(image->source, at,
 						 (size_t)run.length, run.place,
@@ -149,7 +156,10 @@ static int vhd_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 
 	if (image->footer.type == VHD_FIXED)
 		return source_extent(image->source, offset, limit, out, err);
-	if (find_run(image, offset, limit, &run, err))
+	/* A glance takes blocks as they are: there may be a bitmap every few
+	 * MiB, and each would be a seek. */
+	if (find_blocks(image, offset, limit, &run, err) ||
+	    (!image->glance && narrow(image, &run, err)))
 		return -1;
 	*out = (struct extent){ .offset = offset, .length = run.length };
 	if (!run.stored)
@@ -233,10 +243,8 @@ static int open_dynamic(struct vhd_disk *image,
 		(uint32_t)min_u64(header->block_size, VHD_BLOCK_SIZE_USUAL);
 	if (image->footer.type != VHD_DIFFERENCING)
 		return 0;
-	if (options->metadata_only) {
-		image->incomplete = true;
+	if (image->glance)
 		return 0;
-	}
 	image->parent = vhd_parent_open(header, &image->names, options,
 					&image->parent_source, err);
 	return image->parent ? 0 : -1;
@@ -255,11 +263,11 @@ struct disk *vhd_open(struct source *source, const struct open_options *options,
 
 	disk_init(disk, &vhd_ops, "vhd");
 	image->source = source;
+	image->glance = options->metadata_only;
 	if (vhd_footer_read(source, &image->footer, err))
 		return NULL;
 	vhd_footer_tell(&image->footer, options->log);
-	if (!options->metadata_only &&
-	    vhd_footer_check_state(&image->footer, err))
+	if (!image->glance && vhd_footer_check_state(&image->footer, err))
 		return NULL;
 	disk->size = image->footer.size;
 	disk->sector_size = VHD_SECTOR;

@@ -15,7 +15,7 @@ const struct driver_option vhd_options[] = {
 	{ "force_chs", "on|off", "off",
 	  "round the size up to cylinders, heads and sectors" },
 	{ "block_size", "512K..64M", "2M", "bytes of a block (dynamic)" },
-	{ "alignment", "512..1M", "4K",
+	{ "alignment", "512..64K", "4K",
 	  "of a block's data in the file (dynamic)" },
 	{ "preallocation", "off|falloc|full", "off",
 	  "room for zeros: none, reserved, or written (fixed)" },
