@@ -179,6 +179,20 @@ static const char *const forms[] = {
 
 #define FORMS (sizeof forms / sizeof *forms)
 
+/* What was announced is enough. */
+static void check_measure(const struct guest *guest, const char *text,
+			  struct sink *sink)
+{
+	struct create_options options;
+	size_t len;
+
+	files_memory_bytes(sink, &len);
+	make_options(&options, text);
+	CHECK(len <=
+	      driver_vhd.measure(&options, guest_end(guest), guest_end(guest)));
+	CHECK(driver_vhd.measure(&options, guest_end(guest), 0) <= len);
+}
+
 /* What a sink that only appends gets is what a file gets. */
 static void check_append(const struct making *making, const char *text,
 			 struct sink *want)
@@ -211,6 +225,7 @@ static void check_form(const struct guest *guest, const char *text)
 
 	check_tool(one, text);
 	check_reader(one, guest);
+	check_measure(guest, text, one);
 	check_append(&making, text, one);
 	/* Neither the order of stores nor how zeros are told matters. */
 	making.shuffle = making.zeros_as_units = true;

@@ -61,10 +61,9 @@ static char *from_utf16(const unsigned char *bytes, size_t len, bool big)
 	size_t used = 0;
 
 	for (size_t i = 0; i + 1 < len; i += 2) {
-		uint32_t c = big ? bytes_be16(bytes + i)
-				 : bytes_le16(bytes + i),
-			 low = 0;
+		uint32_t low = 0, c;
 
+		c = big ? bytes_be16(bytes + i) : bytes_le16(bytes + i);
 		if (!c)
 			break;
 		if (c >= 0xd800 && c < 0xdc00 && i + 3 < len)
