@@ -254,8 +254,8 @@ struct disk *vhd_open(struct source *source, const struct open_options *options,
 		      struct err *err)
 {
 	if (options->snapshot) {
-		err_set(err, ERR_UNSUPPORTED, "vhd: has no snapshots, so no %s",
-			options->snapshot);
+		err_set(err, ERR_UNSUPPORTED,
+			"a VHD has no snapshots, so no %s", options->snapshot);
 		return NULL;
 	}
 	struct vhd_disk *image = mem_zalloc(sizeof *image);

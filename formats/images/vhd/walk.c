@@ -102,8 +102,8 @@ struct walk *vhd_walk(struct source *stream, const struct open_options *options,
 {
 	(void)spool_fd; /* the bytes come in order: nothing to keep */
 	if (options->snapshot) {
-		err_set(err, ERR_UNSUPPORTED, "vhd: has no snapshots, so no %s",
-			options->snapshot);
+		err_set(err, ERR_UNSUPPORTED,
+			"a VHD has no snapshots, so no %s", options->snapshot);
 		return NULL;
 	}
 	struct vhd_walk *walk = mem_zalloc(sizeof *walk);
