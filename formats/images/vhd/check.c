@@ -78,7 +78,9 @@ static void check_size(const struct state *state)
 	uint8_t heads, track;
 
 	vhd_geometry(footer->current_size, &cylinders, &heads, &track);
-	if (footer->by_chs &&
+	/* What the appendix rounds away is no finding; another geometry, of
+	 * another size than the footer's, is. */
+	if (footer->by_chs && footer->size != footer->current_size &&
 	    (cylinders != footer->cylinders || heads != footer->heads ||
 	     track != footer->track))
 		check_corruption(state->report,
