@@ -78,7 +78,7 @@ static int check_options(enum block_codec_id id,
 
 static int check_built(const struct block_library *library, struct err *err)
 {
-	if (library->encoder_open)
+	if (library->decoder_open)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED, "built without %s", library->name);
 }
@@ -90,6 +90,11 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 	struct choice choice = { &block_zstd, options->level ? options->level
 							     : ZSTD_DEFAULT };
 
+	if (id > BLOCK_ZLIB) {
+		err_set(err, ERR_UNSUPPORTED, "%s is decoded, not encoded",
+			block_codec_name(id));
+		return NULL;
+	}
 	if (check_options(id, options, err))
 		return NULL;
 	if (id != BLOCK_ZSTD)
@@ -136,6 +141,12 @@ static const struct block_library *decoding_library(enum block_codec_id id)
 		return block_libdeflate_wrapped.decoder_open
 			       ? &block_libdeflate_wrapped
 			       : &block_zlib_wrapped;
+	case BLOCK_BZIP2:
+		return &block_bzip2;
+	case BLOCK_XZ:
+		return &block_xz;
+	case BLOCK_ADC:
+		return &block_adc;
 	default:
 		return block_libdeflate.decoder_open ? &block_libdeflate
 						     : &block_zlib;
@@ -190,7 +201,8 @@ const char *block_codec_name(enum block_codec_id id)
 	static const char *const names[BLOCK_COUNT] = {
 		[BLOCK_DEFLATE] = "deflate",
 		[BLOCK_ZSTD] = "zstd",
-		[BLOCK_ZLIB] = "zlib",
+		[BLOCK_ZLIB] = "zlib",	 [BLOCK_BZIP2] = "bzip2",
+		[BLOCK_XZ] = "xz",	 [BLOCK_ADC] = "adc",
 	};
 
 	return names[id];

@@ -39,6 +39,10 @@ extern const struct block_library block_zlib_wrapped;
 extern const struct block_library block_libdeflate_wrapped;
 /* Zstandard frames. */
 extern const struct block_library block_zstd;
+/* Whole files of these formats, and Apple Data Compression: decoded only. */
+extern const struct block_library block_bzip2;
+extern const struct block_library block_xz;
+extern const struct block_library block_adc;
 
 /* Raw deflate as a stream, for gzip. */
 struct inflate_step {

@@ -143,6 +143,10 @@ enum block_codec_id {
 	BLOCK_DEFLATE, /* raw: qcow2 */
 	BLOCK_ZSTD,
 	BLOCK_ZLIB, /* with header and Adler-32: VMDK, DMG, cloop */
+	/* Decoded only: chunks of DMG. */
+	BLOCK_BZIP2,
+	BLOCK_XZ,
+	BLOCK_ADC,
 	BLOCK_COUNT
 };
 
@@ -157,6 +161,7 @@ struct block_options {
 struct block_encoder;
 struct block_decoder;
 
+/* ERR_UNSUPPORTED for what is decoded only, or not built in. */
 struct block_encoder *block_encoder_open(enum block_codec_id id,
 					 const struct block_options *options,
 					 struct err *err);
@@ -178,7 +183,7 @@ struct block_decoder *block_decoder_close(struct block_decoder *decoder);
 
 /* Is it built in, and by which library? NULL when switched off. */
 const char *block_codec_library(enum block_codec_id id);
-/* For people: "deflate", "zstd", "zlib". */
+/* For people: "deflate", "zstd", "zlib", "bzip2", "xz", "adc". */
 const char *block_codec_name(enum block_codec_id id);
 
 #endif
