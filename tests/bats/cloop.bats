@@ -20,7 +20,7 @@ make_cloop() { python3 "$fixtures/make_cloop.py" "$@"; }
 		same_disk cloop x.cloop raw out.raw
 		"$IMGCONV" -O raw - - <x.cloop | cmp - x.raw
 		runs 0 check x.cloop
-		runs 0 -j 1 x.cloop one.raw
+		runs 0 -m 1 x.cloop one.raw
 		cmp out.raw one.raw
 		rm out.raw one.raw
 	done

@@ -18,7 +18,7 @@ built_xml() { [ "${IMGCONV_VARIANT:-}" != minimal ]; }
 reads() {
 	runs 0 "$1" out.raw
 	cmp x.raw out.raw
-	runs 0 -j 1 "$1" one.raw
+	runs 0 -m 1 "$1" one.raw
 	cmp x.raw one.raw
 	runs 0 check "$1"
 	rm out.raw one.raw
@@ -54,7 +54,7 @@ reads() {
 	mkdir parts
 	7z x -y -oparts y.dmg >/dev/null
 	# Its members are the partitions, which are all of the disk here.
-	find parts -type f | sort | xargs cat | cmp - x.raw
+	find parts -type f -print0 | sort -z | xargs -0 cat | cmp - x.raw
 }
 
 @test "facts" {

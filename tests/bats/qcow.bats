@@ -9,6 +9,12 @@ prepare() {
 	make_odd_disk x.raw
 }
 
+# Some versions of the tool end with 1 and no message though all is written.
+make_packed() {
+	qemu-img convert -c -O qcow "$1" "$2" || true
+	same_disk qcow "$2" raw "$1"
+}
+
 # reads QCOW RAW: the same disk, by us and by qemu-img.
 reads() {
 	runs 0 "$1" out.raw -O raw
@@ -19,11 +25,11 @@ reads() {
 
 @test "plain and compressed, from files and pipes, by any threads" {
 	qemu-img convert -O qcow x.raw x.qcow
-	qemu-img convert -c -O qcow x.raw c.qcow
+	make_packed x.raw c.qcow
 	reads x.qcow x.raw
 	reads c.qcow x.raw
-	runs 0 -j 1 c.qcow one.raw
-	runs 0 -j 4 c.qcow four.raw
+	runs 0 -m 1 c.qcow one.raw
+	runs 0 -m 4 c.qcow four.raw
 	cmp one.raw four.raw
 	"$IMGCONV" -O raw - - <c.qcow | cmp - x.raw
 	runs 0 check x.qcow
@@ -60,14 +66,14 @@ reads() {
 @test "encryption is refused by name, and info says it" {
 	qemu-img convert -O qcow x.raw x.qcow
 	overwrite x.qcow 36 00 00 00 01
-	refuses 69 "*encrypted (AES)*" x.qcow out.raw
+	refuses 69 "*encryption*" x.qcow out.raw
 	runs 0 info x.qcow
 	[[ $output == *"encryption: aes"* ]]
 }
 
 @test "no cut and no wrong field passes" {
 	local cut size
-	qemu-img convert -c -O qcow x.raw c.qcow
+	make_packed x.raw c.qcow
 	size=$(stat -c %s c.qcow)
 	for cut in 1 20 47 48 100 4000 5000 $((size / 2)) $((size - 1)); do
 		head -c "$cut" c.qcow >cut.qcow

@@ -128,8 +128,8 @@ void qcow_header_facts(const struct qcow_header *header, struct facts *facts)
 	facts_number(facts, "cluster-size", header->cluster_size);
 	facts_number(facts, "l2-entries", header->l2_len / 8);
 	facts_text(facts, "compression", "zlib");
-	facts_text(facts, "encryption", "%s",
-		   header->encrypted ? "aes" : "none");
+	if (header->encrypted)
+		facts_text(facts, "encryption", "aes");
 	if (!header->backing_at)
 		return;
 	/* In a stream the name may lie behind what was seen of it. */
