@@ -183,7 +183,8 @@ static int survey_disk(const struct survey_input *input,
 	disk_info(disk, facts);
 	use_facts(facts, image);
 	free(facts);
-	if (!follow && (image->backing || image->data_file))
+	if (image->encrypted ||
+	    (!follow && (image->backing || image->data_file)))
 		return 0; /* not to be read */
 	if (strcmp(driver->name, "raw") &&
 	    sample_extents(disk, source->granule, image, err) < 0)

@@ -1,85 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the decoder of Apple Data Compression, of old disk images. A byte says
- * what follows:
+ * Owns the decoding of Apple Data Compression, as chunks of a DMG. Does not
+ * encode. The scheme, as the descriptions of UDIF's "UDCO" chunks have it, is
+ * bytes and copies of what was decoded before:
  *
- *   1nnnnnnn                     n + 1 bytes as they are
- *   01nnnnnn dddddddd dddddddd   n + 4 bytes, from d + 1 back
- *   00nnnndd dddddddd            n + 3 bytes, from d + 1 back
- *
- * (hdiutil calls such images UDCO.)
+ *   1nnnnnnn              n + 1 bytes follow
+ *   00nnnndd dddddddd     n + 3 bytes from d + 1 bytes back
+ *   01nnnnnn d16 (be)     n + 4 bytes from d + 1 bytes back
  */
+#include "formats/codecs/block.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
-#include "formats/codecs/block.h"
 
-struct copy {
-	size_t length, back; /* back 0: as they are */
-	size_t used;	     /* bytes of the instruction itself */
-};
-
-static bool next_copy(const unsigned char *in, size_t len, struct copy *out)
+/* Nothing is kept between two calls; a context must not be NULL. */
+static void *adc_open(struct err *err)
 {
-	unsigned char first = in[0];
-
-	if (first & 0x80) {
-		*out = (struct copy){ (first & 0x7fu) + 1u, 0, 1 };
-		return out->length <= len - 1;
-	}
-	if (first & 0x40) {
-		if (len < 3)
-			return false;
-		*out = (struct copy){ (first & 0x3fu) + 4u,
-				      ((size_t)in[1] << 8 | in[2]) + 1, 3 };
-		return true;
-	}
-	if (len < 2)
-		return false;
-	*out = (struct copy){ (first >> 2) + 3u,
-			      ((first & 3u) << 8 | in[1]) + 1u, 2 };
-	return true;
+	(void)err;
+	return mem_zalloc(1);
 }
 
-static int adc_decode(void *decoder, const void *bytes, size_t len, void *out,
+/* How long the token at `in` is, without its plain bytes. */
+static size_t token_len(unsigned char first)
+{
+	if (first & 0x80)
+		return 1;
+	return first & 0x40 ? 3 : 2;
+}
+
+/* Byte by byte: a copy may read what it has just written. */
+static void repeat(unsigned char *to, size_t back, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] = to[i - back];
+}
+
+static int adc_decode(void *decoder, const void *stored, size_t len, void *out,
 		      size_t out_len)
 {
-	const unsigned char *in = bytes;
+	const unsigned char *in = stored, *end = in + len;
 	unsigned char *to = out;
-	size_t made = 0;
-	struct copy copy;
+	size_t made = 0, count, back;
 
 	(void)decoder;
-	/* Ends: each instruction makes at least a byte. */
+	/* Each turn takes a token and makes a byte or more. */
 	while (made < out_len) {
-		if (!len || !next_copy(in, len, &copy) ||
-		    copy.length > out_len - made || copy.back > made)
+		if (in == end || (size_t)(end - in) < token_len(*in))
 			return -1;
-		in += copy.used;
-		len -= copy.used;
-		if (!copy.back) {
-			memcpy(to + made, in, copy.length);
-			in += copy.length;
-			len -= copy.length;
-			made += copy.length;
+		if (*in & 0x80) {
+			count = (*in++ & 0x7f) + 1u;
+			if (count > (size_t)(end - in) ||
+			    count > out_len - made)
+				return -1;
+			memcpy(to + made, in, count);
+			in += count;
+			made += count;
 			continue;
 		}
-		/* Byte by byte: it may overlap itself. */
-		for (size_t i = 0; i < copy.length; i++, made++)
-			to[made] = to[made - copy.back];
+		if (*in & 0x40) {
+			count = (*in & 0x3f) + 4u;
+			back = bytes_be16(in + 1) + (size_t)1;
+		} else {
+			count = (*in >> 2) + 3u;
+			back = (((size_t)*in & 3) << 8 | in[1]) + 1;
+		}
+		in += token_len(*in);
+		if (back > made || count > out_len - made)
+			return -1;
+		repeat(to + made, back, count);
+		made += count;
 	}
 	return 0;
 }
 
-static void *adc_open(struct err *err)
-{
-	(void)err;
-	return mem_zalloc(1); /* nothing is kept from block to block */
-}
-
 const struct block_library block_adc = {
-	.name = "built in",
+	.name = "imgconv",
 	.decoder_open = adc_open,
 	.decode = adc_decode,
 	.decoder_close = free,

@@ -92,7 +92,7 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 							     : ZSTD_DEFAULT };
 
 	if (id > BLOCK_ZLIB) {
-		err_set(err, ERR_UNSUPPORTED, "%s is only decoded",
+		err_set(err, ERR_UNSUPPORTED, "%s is decoded, not encoded",
 			block_codec_name(id));
 		return NULL;
 	}
@@ -132,8 +132,6 @@ struct block_encoder *block_encoder_close(struct block_encoder *encoder)
 	return NULL;
 }
 
-static const struct block_library no_lzfse = { .name = "lzfse" };
-
 /* The library that decodes: the fastest on whole clusters. */
 static const struct block_library *decoding_library(enum block_codec_id id)
 {
@@ -146,8 +144,6 @@ static const struct block_library *decoding_library(enum block_codec_id id)
 		return &block_xz;
 	case BLOCK_ADC:
 		return &block_adc;
-	case BLOCK_LZFSE:
-		return &no_lzfse;
 	case BLOCK_ZLIB:
 		return block_libdeflate_wrapped.decoder_open
 			       ? &block_libdeflate_wrapped
@@ -210,7 +206,6 @@ const char *block_codec_name(enum block_codec_id id)
 		[BLOCK_BZIP2] = "bzip2",
 		[BLOCK_XZ] = "xz",
 		[BLOCK_ADC] = "adc",
-		[BLOCK_LZFSE] = "lzfse",
 	};
 
 	return names[id];

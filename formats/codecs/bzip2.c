@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns bzip2, by libbz2. Does not join streams: that is the adaptor's. */
+/* Owns bzip2, by libbz2, as a stream and as blocks. Does not join streams: that is the adaptor's. */
 #include "formats/codecs/block.h"
 #include "formats/codecs/rows.h"
 
@@ -145,35 +145,38 @@ static int bzip2_encode_block(void *encoder, const unsigned char *in,
 	return 0;
 }
 
+/* The library keeps nothing between two calls; a context must not be NULL. */
 static void *bzip2_block_open(struct err *err)
 {
 	(void)err;
-	return mem_zalloc(1); /* nothing is kept from block to block */
+	return mem_zalloc(1);
 }
 
 static int bzip2_block_decode(void *decoder, const void *in, size_t len,
 			      void *out, size_t out_len)
 {
-	unsigned got = clamp(out_len);
-	int result = BZ2_bzBuffToBuffDecompress(
-		out, &got, (char *)(uintptr_t)in, clamp(len), 0, 0);
+	unsigned used = (unsigned)out_len;
 
 	(void)decoder;
-	return result == BZ_OK && got == out_len ? 0 : -1;
+	if (out_len > UINT_MAX)
+		return -1;
+	return BZ2_bzBuffToBuffDecompress(out, &used, (char *)(uintptr_t)in,
+					  clamp(len), 0, 0) == BZ_OK &&
+			       used == out_len
+		       ? 0
+		       : -1;
 }
+
+#endif
 
 const struct block_library block_bzip2 = {
 	.name = "libbz2",
+#ifdef HAVE_BZIP2
 	.decoder_open = bzip2_block_open,
 	.decode = bzip2_block_decode,
 	.decoder_close = free,
-};
-
-#else
-
-const struct block_library block_bzip2 = { .name = "libbz2" };
-
 #endif
+};
 
 const struct codec codec_bzip2 = {
 	.name = "bzip2",

@@ -147,7 +147,6 @@ enum block_codec_id {
 	BLOCK_BZIP2,
 	BLOCK_XZ,
 	BLOCK_ADC,
-	BLOCK_LZFSE, /* no library for it is known here */
 	BLOCK_COUNT
 };
 
@@ -183,7 +182,7 @@ struct block_decoder *block_decoder_close(struct block_decoder *decoder);
 
 /* Is it built in, and by which library? NULL when switched off. */
 const char *block_codec_library(enum block_codec_id id);
-/* For people: "deflate", "zstd", "zlib", "bzip2", ... */
+/* For people: "deflate", "zstd", "zlib", "bzip2", "xz", "adc". */
 const char *block_codec_name(enum block_codec_id id);
 
 /* The CRC-32 of crc32.h by the fastest library built in: for bulk data. */

@@ -299,23 +299,27 @@ static void xz_frame_close(void *opaque)
 	free(frame);
 }
 
+/* ---- blocks, each an .xz file ---- */
+
+/* The library keeps nothing between two calls; a context must not be NULL. */
 static void *xz_block_open(struct err *err)
 {
 	(void)err;
-	return mem_zalloc(1); /* nothing is kept from block to block */
+	return mem_zalloc(1);
 }
 
 static int xz_block_decode(void *decoder, const void *in, size_t len, void *out,
 			   size_t out_len)
 {
 	uint64_t memory = LIMIT_DECODER_MEMORY;
-	size_t used = 0, got = 0;
-	lzma_ret result = lzma_stream_buffer_decode(
-		&memory, LZMA_TELL_UNSUPPORTED_CHECK, NULL, in, &used, len, out,
-		&got, out_len);
+	size_t used = 0, made = 0;
 
 	(void)decoder;
-	return result == LZMA_OK && got == out_len ? 0 : -1;
+	return lzma_stream_buffer_decode(&memory, 0, NULL, in, &used, len, out,
+					 &made, out_len) == LZMA_OK &&
+			       made == out_len
+		       ? 0
+		       : -1;
 }
 
 const struct block_library block_xz = {

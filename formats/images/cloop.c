@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns cloop, version 2: a compressed loop image, read only. Its layout (as
- * in the cloop package's compressed_loop.h), big-endian:
+ * Owns compressed loop images of version 2.0, read only. Does not read other
+ * versions (0, 1, 3, 4), which it names.
  *
- *      0  preamble, a shell script: "#!/bin/sh\n#V2.0 Format\n..."
- *    128  u32 block size, bytes
- *    132  u32 number of blocks
- *    136  u64 offsets of the blocks in the file, and of their end
- *         blocks: zlib streams
+ * The layout, as in the cloop module's compressed_loop.h and QEMU's
+ * block/cloop.c; numbers are big-endian:
  *
- * All blocks are whole: the disk is as long as they are together.
+ *     0  a shell script, "#!/bin/sh\n#V2.0 Format\n...", 128 bytes
+ *   128  bytes of a block
+ *   132  number of blocks
+ *   136  for each block and the end, 64 bits: where it lies in the file
+ *
+ * A block is a zlib stream of exactly so many bytes, the last one, too.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,62 +23,113 @@
 #include "base/mem.h"
 #include "formats/images/driver.h"
 #include "formats/packed.h"
-#include "formats/usage.h"
 
 extern const struct driver driver_cloop;
 
-#define MAGIC "#!/bin/sh\n#V2.0 Format\n"
-#define BLOCK_SIZE_AT 128
-#define COUNT_AT 132
-#define OFFSETS_AT 136
-#define OFFSET_LEN 8
-/* Writers take 64 KiB to 1 MiB; two of them are kept for each thread. */
-#define BLOCK_MAX (16 * MIB)
+#define PREAMBLE "#!/bin/sh\n#V"
+#define PREAMBLE_LEN (sizeof PREAMBLE - 1)
+#define HEADER_LEN 136
+/* Far above what its tools make, 256 KiB; each thread has one in memory. */
+#define BLOCK_MAX ((uint32_t)(64 * MIB))
+
+struct cloop_header {
+	uint32_t block; /* bytes */
+	uint32_t count;
+};
 
 struct cloop_disk {
 	struct disk disk;
+	struct cloop_header header;
 	struct source *source;
-	uint32_t count;
-	uint64_t *offset; /* count + 1 of them */
+	uint64_t *start; /* count + 1 */
 	struct packed *packed;
 };
 
-/* What zlib can make of `len` bytes at worst, with room to spare. */
-static uint64_t stored_most(uint64_t len)
+/* `p` has HEADER_LEN bytes. */
+static int parse(const unsigned char *p, struct cloop_header *header,
+		 struct err *err)
 {
-	return len + len / 256 + 1024;
+	if (memcmp(p, PREAMBLE, PREAMBLE_LEN))
+		return err_set(err, ERR_DAMAGED,
+			       "this is no compressed loop image");
+	if (memcmp(p + PREAMBLE_LEN, "2.0 ", 4))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "compressed loop image of version %.3s; only "
+			       "2.0 is read: extract it with its own tools",
+			       (const char *)p + PREAMBLE_LEN);
+	header->block = bytes_be32(p + 128);
+	header->count = bytes_be32(p + 132);
+	if (!header->block || header->block % 512 || header->block > BLOCK_MAX)
+		return err_set(err, ERR_DAMAGED,
+			       "block size %" PRIu32 " is not a multiple of "
+			       "512 in 512..67108864",
+			       header->block);
+	return 0;
 }
 
-static struct packed_chunk chunk_of(const struct cloop_disk *cloop,
-				    uint64_t index)
+static void put_facts(const struct cloop_header *header, struct facts *facts)
 {
-	return (struct packed_chunk){
-		.codec = BLOCK_ZLIB,
-		.place = cloop->offset[index],
-		.stored = (size_t)(cloop->offset[index + 1] -
-				   cloop->offset[index]),
-		.length = cloop->disk.granule,
-	};
+	facts_text(facts, "version", "2.0");
+	facts_number(facts, "block-size", header->block);
+	facts_text(facts, "compression", "zlib");
 }
 
-static int cloop_read(struct disk *disk, void *buf, size_t len,
-		      uint64_t offset, struct err *err)
+/* zlib adds little to what it cannot pack. */
+static uint64_t stored_max(const struct cloop_header *header)
 {
-	struct cloop_disk *cloop = (struct cloop_disk *)disk;
-	unsigned char *out = buf;
+	return 2 * (uint64_t)header->block + 4096;
+}
 
-	/* Ends: each turn takes at least a byte. */
+/* The message of what is wrong with block `i`, or 0. */
+static int judge(const struct cloop_disk *image, uint32_t i, struct err *err)
+{
+	uint64_t from = image->start[i], to = image->start[i + 1];
+	uint64_t tables = HEADER_LEN + ((uint64_t)image->header.count + 1) * 8;
+
+	if (from < tables)
+		return err_set(err, ERR_DAMAGED,
+			       "block %" PRIu32 " at %" PRIu64
+			       " overlaps the tables, which end at %" PRIu64,
+			       i, from, tables);
+	if (to <= from || to - from > stored_max(&image->header))
+		return err_set(err, ERR_DAMAGED,
+			       "block %" PRIu32 " reaches from %" PRIu64
+			       " to %" PRIu64 "; allowed are 1..%" PRIu64
+			       " bytes",
+			       i, from, to, stored_max(&image->header));
+	if (to > image->source->size)
+		return err_set(err, ERR_DAMAGED,
+			       "block %" PRIu32 " ends at %" PRIu64
+			       ", past the end of the file (%" PRIu64 ")",
+			       i, to, image->source->size);
+	return 0;
+}
+
+static int cloop_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
+		      struct err *err)
+{
+	struct cloop_disk *image = (struct cloop_disk *)disk;
+	uint32_t block = image->header.block;
+	unsigned char *at = buf;
+
+	/* Each turn moves on by a block, or to the end of the range. */
 	while (len) {
-		struct packed_chunk chunk =
-			chunk_of(cloop, offset / disk->granule);
-		size_t skip = (size_t)(offset % disk->granule);
-		size_t now = (size_t)min_u64(len, disk->granule - skip);
+		uint64_t i = offset / block;
+		size_t skip = (size_t)(offset % block);
+		size_t part = (size_t)min_u64(len, block - skip);
+		const struct packed_chunk chunk = {
+			.codec = BLOCK_ZLIB,
+			.place = image->start[i],
+			.stored = (size_t)(image->start[i + 1] -
+					   image->start[i]),
+			.length = block,
+		};
 
-		if (packed_read(cloop->packed, &chunk, skip, out, now, err))
+		if (packed_read(image->packed, &chunk, skip, at, part, err))
 			return -1;
-		out += now;
-		offset += now;
-		len -= now;
+		at += part;
+		offset += part;
+		len -= part;
 	}
 	return 0;
 }
@@ -84,215 +137,134 @@ static int cloop_read(struct disk *disk, void *buf, size_t len,
 static int cloop_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 			struct extent *out, struct err *err)
 {
-	struct cloop_disk *cloop = (struct cloop_disk *)disk;
-	struct packed_chunk chunk = chunk_of(cloop, offset / disk->granule);
-	uint64_t skip = offset % disk->granule;
+	struct cloop_disk *image = (struct cloop_disk *)disk;
+	uint32_t block = image->header.block;
+	uint64_t i = offset / block;
 
 	(void)err;
-	out->kind = EXTENT_DATA;
-	out->length = disk->granule - skip;
+	*out = (struct extent){
+		.offset = offset,
+		.length = min_u64(limit, block - offset % block),
+		.kind = EXTENT_DATA,
+	};
 	/* A part of a block has no place of its own. */
-	if (skip || limit < disk->granule)
+	if (out->length < block)
 		return 0;
 	out->encoding = ENCODING_ZLIB;
-	out->source = cloop->source;
-	out->place = chunk.place;
-	out->stored = chunk.stored;
+	out->source = image->source;
+	out->place = image->start[i];
+	out->stored = image->start[i + 1] - image->start[i];
 	return 0;
 }
 
 static void cloop_info(struct disk *disk, struct facts *facts)
 {
-	struct cloop_disk *cloop = (struct cloop_disk *)disk;
-
-	facts_number(facts, "version", 2);
-	facts_number(facts, "block-size", disk->granule);
-	facts_number(facts, "blocks", cloop->count);
-}
-
-static int cloop_finish(struct disk *disk, struct err *err)
-{
-	return source_finish(((struct cloop_disk *)disk)->source, err);
+	put_facts(&((struct cloop_disk *)disk)->header, facts);
 }
 
 static void cloop_close(struct disk *disk)
 {
-	struct cloop_disk *cloop = (struct cloop_disk *)disk;
+	struct cloop_disk *image = (struct cloop_disk *)disk;
 
-	packed_close(cloop->packed);
-	free(cloop->offset);
-	free(cloop);
+	packed_close(image->packed);
+	free(image->start);
+	free(image);
 }
 
 static const struct disk_ops cloop_ops = {
 	.read = cloop_read,
 	.extent = cloop_extent,
 	.info = cloop_info,
-	.finish = cloop_finish,
 	.close = cloop_close,
 };
 
-/* Block size and number out of the first OFFSETS_AT bytes. */
-static int parse_header(const unsigned char *head, size_t len,
-			uint32_t *block_size, uint32_t *count, struct err *err)
+static int read_table(struct cloop_disk *image, struct err *err)
 {
-	if (len < OFFSETS_AT)
-		return err_set(err, ERR_DAMAGED,
-			       "the file ends within the header, after %zu "
-			       "bytes of %d", len, OFFSETS_AT);
-	if (memcmp(head, MAGIC, sizeof MAGIC - 1))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the preamble is not that of version 2, the "
-			       "only one that is read");
-	*block_size = bytes_be32(head + BLOCK_SIZE_AT);
-	*count = bytes_be32(head + COUNT_AT);
-	if (!*block_size || *block_size % 512 || *block_size > BLOCK_MAX)
-		return err_set(err, ERR_DAMAGED,
-			       "block size %" PRIu32 " is out of range (512.."
-			       "%" PRIu64 ", whole sectors)",
-			       *block_size, BLOCK_MAX);
-	return 0;
-}
+	size_t count = (size_t)image->header.count + 1;
 
-static int check_offsets(const struct cloop_disk *cloop, uint64_t first,
-			 struct err *err)
-{
-	uint64_t most = stored_most(cloop->disk.granule);
-
-	for (uint32_t i = 0; i <= cloop->count; i++) {
-		uint64_t at = cloop->offset[i];
-
-		if (i ? at <= cloop->offset[i - 1] : at < first)
-			return err_set(err, ERR_DAMAGED,
-				       "block %" PRIu32 " at %" PRIu64
-				       " begins before %" PRIu64, i, at,
-				       i ? cloop->offset[i - 1] + 1 : first);
-		if (i && at - cloop->offset[i - 1] > most)
-			return err_set(err, ERR_DAMAGED,
-				       "block %" PRIu32 " takes %" PRIu64
-				       " bytes (at most %" PRIu64 ")", i - 1,
-				       at - cloop->offset[i - 1], most);
-		if (at > cloop->source->size)
-			return err_set(err, ERR_DAMAGED,
-				       "block %" PRIu32 " ends at %" PRIu64
-				       ", past the end of the file (%" PRIu64
-				       ")", i ? i - 1 : 0, at,
-				       cloop->source->size);
-	}
-	return 0;
-}
-
-static int read_offsets(struct cloop_disk *cloop, struct err *err)
-{
-	uint64_t entries = (uint64_t)cloop->count + 1;
-	uint64_t len = entries * OFFSET_LEN;
-
-	cloop->offset = mem_capped(entries, OFFSET_LEN, LIMIT_TABLE_LEN,
-				   "the table of blocks", err);
-	if (!cloop->offset ||
-	    source_read_all(cloop->source, cloop->offset, (size_t)len,
-			    OFFSETS_AT, "the table of blocks", err))
+	image->start = mem_capped(count, sizeof *image->start, LIMIT_TABLE_LEN,
+				  "block table", err);
+	if (!image->start ||
+	    source_read_all(image->source, image->start,
+			    count * sizeof *image->start, HEADER_LEN,
+			    "block table", err))
 		return -1;
-	for (uint64_t i = 0; i < entries; i++)
-		cloop->offset[i] = bytes_be64(&cloop->offset[i]);
-	return check_offsets(cloop, OFFSETS_AT + len, err);
+	for (size_t i = 0; i < count; i++)
+		image->start[i] = bytes_be64(&image->start[i]);
+	return 0;
+}
+
+/* All but the judgement of the blocks. */
+static struct disk *open_tables(struct source *source, struct err *err)
+{
+	struct cloop_disk *image = mem_zalloc(sizeof *image);
+	AUTO_DISK struct disk *disk = &image->disk;
+	unsigned char head[HEADER_LEN];
+
+	disk_init(disk, &cloop_ops, "cloop");
+	image->source = source;
+	if (source_read_all(source, head, sizeof head, 0, "header", err) ||
+	    parse(head, &image->header, err) || read_table(image, err))
+		return NULL;
+	image->packed = packed_open(source, "compressed block",
+				    (size_t)stored_max(&image->header),
+				    image->header.block);
+	disk->size = (uint64_t)image->header.block * image->header.count;
+	disk->sector_size = 512;
+	disk->granule = image->header.block;
+	return STEAL(disk);
 }
 
 static struct disk *cloop_open(struct source *source,
 			       const struct open_options *options,
 			       struct err *err)
 {
-	unsigned char head[OFFSETS_AT];
-	uint32_t block_size, count;
-	size_t got;
+	AUTO_DISK struct disk *disk = open_tables(source, err);
+	struct cloop_disk *image = (struct cloop_disk *)disk;
 
-	if (options->snapshot) {
-		err_set(err, ERR_UNSUPPORTED, "has no snapshots");
+	(void)options;
+	if (!disk)
 		return NULL;
-	}
-	if (source_read(source, head, sizeof head, 0, &got, err) ||
-	    parse_header(head, got, &block_size, &count, err))
-		return NULL;
-	struct cloop_disk *cloop = mem_zalloc(sizeof *cloop);
-	AUTO_DISK struct disk *disk = &cloop->disk;
-
-	disk_init(disk, &cloop_ops, driver_cloop.name);
-	disk->granule = block_size;
-	disk->size = (uint64_t)block_size * count;
-	cloop->source = source;
-	cloop->count = count;
-	if (read_offsets(cloop, err))
-		return NULL;
-	cloop->packed = packed_open(source, "block",
-				    (size_t)stored_most(block_size),
-				    block_size);
+	for (uint32_t i = 0; i < image->header.count; i++)
+		if (judge(image, i, err))
+			return NULL;
 	return STEAL(disk);
 }
 
 static int cloop_peek(const unsigned char *head, size_t len, uint64_t *size,
 		      struct facts *facts, struct err *err)
 {
-	uint32_t block_size, count;
+	struct cloop_header header;
 
-	(void)facts;
-	if (len < OFFSETS_AT)
+	if (len < HEADER_LEN)
 		return 1;
-	if (parse_header(head, len, &block_size, &count, err))
+	if (parse(head, &header, err))
 		return -1;
-	*size = (uint64_t)block_size * count;
+	*size = (uint64_t)header.block * header.count;
+	put_facts(&header, facts);
 	return 0;
 }
 
-static int check_blocks(struct cloop_disk *cloop, struct usage *usage,
-			struct check_report *report, struct err *err)
-{
-	AUTO_FREE unsigned char *block = mem_buffer(cloop->disk.granule);
-
-	for (uint64_t i = 0; i < cloop->count; i++) {
-		struct packed_chunk chunk = chunk_of(cloop, i);
-		struct err found;
-
-		if (usage_claim(usage, report, "block", chunk.place,
-				chunk.stored, err))
-			return -1;
-		if (!packed_read(cloop->packed, &chunk, 0, block,
-				 chunk.length, &found))
-			continue;
-		if (found.kind != ERR_DAMAGED) {
-			*err = found;
-			return -1;
-		}
-		check_corruption(report, "%s", found.message);
-	}
-	return 0;
-}
-
+/* Each block is decoded: its own checksum is the only one there is. */
 static int cloop_check(struct source *source,
 		       const struct open_options *options,
 		       struct check_report *report, struct err *err)
 {
-	AUTO_DISK struct disk *disk = cloop_open(source, options, err);
-	struct cloop_disk *cloop = (struct cloop_disk *)disk;
-	struct usage *usage;
-	int result;
+	AUTO_DISK struct disk *disk = open_tables(source, err);
+	struct cloop_disk *image = (struct cloop_disk *)disk;
+	AUTO_FREE unsigned char *block = NULL;
+	struct err found;
 
-	if (!disk && err->kind == ERR_DAMAGED) {
-		check_corruption(report, "%s", err->message);
-		return 0;
-	}
+	(void)options;
 	if (!disk)
 		return -1;
-	usage = usage_open(source->size);
-	result = usage_claim(usage, report, "header", 0,
-			     OFFSETS_AT + (cloop->count + (uint64_t)1) *
-						  OFFSET_LEN,
-			     err);
-	if (!result)
-		result = check_blocks(cloop, usage, report, err);
-	if (!result)
-		usage_report(usage, report, 512);
-	usage_close(usage);
-	return result;
+	block = mem_buffer(image->header.block);
+	for (uint32_t i = 0; i < image->header.count; i++)
+		if (judge(image, i, &found) ||
+		    cloop_read(disk, block, image->header.block,
+			       (uint64_t)i * image->header.block, &found))
+			check_corruption(report, "%s", found.message);
+	return 0;
 }
 
 const struct driver driver_cloop = {

@@ -544,7 +544,7 @@ static void test_identity(void)
 		struct sink *sink = files_memory_sink();
 
 		make_options(&options, kinds[fixed]);
-		options.size_known = options.has_uuid = options.unique = true;
+		options.size_known = options.has_uuid = true;
 		memset(options.uuid, 0x42, sizeof options.uuid);
 		options.now = VHD_EPOCH + 1234;
 		CHECK_EQ(make(sink, &options, &making, &err), 0);

@@ -1,169 +1,209 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the check of a DMG: every chunk is decoded and claimed, and every
- * checksum is computed again. */
+/* Owns the consistency check of DMG: every checksum it carries, and chunks
+ * that share bytes. Changes nothing. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "formats/crc32.h"
+#include "formats/codecs/block.h"
 #include "formats/images/dmg/dmg.h"
 #include "formats/usage.h"
 
-/* What a wrong sum is called, and what it should be. */
-static void compare(struct check_report *report, const char *what,
-		    const struct dmg_sum *sum, uint32_t found)
+#define STEP ((size_t)(1 * MIB))
+
+struct state {
+	struct disk *disk;
+	struct source *source;
+	struct check_report *report;
+	unsigned char *buf; /* STEP bytes */
+};
+
+static uint32_t crc_more(uint32_t crc, const void *bytes, size_t len)
 {
-	if (sum->value != found)
-		check_corruption(report,
-				 "checksum %08" PRIx32 " of %s does not match "
-				 "%08" PRIx32 ", which its bytes have",
-				 sum->value, what, found);
+	return block_zlib.crc(crc, bytes, len);
 }
 
-/* -1: not damage, but an error. */
-static int damage(struct check_report *report, const struct err *found,
-		  struct err *err)
+/* The linear map `columns` applied to `bits`. */
+static uint32_t apply(const uint32_t *columns, uint32_t bits)
 {
-	if (found->kind != ERR_DAMAGED) {
-		*err = *found;
-		return -1;
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < 32; i++)
+		if (bits >> i & 1)
+			sum ^= columns[i];
+	return sum;
+}
+
+/* A zero-filled chunk may have any size: `count` zero bytes are the map of
+ * one of them to that power. */
+static uint32_t crc_zeros(uint32_t crc, uint64_t count)
+{
+	uint32_t power[32], square[32];
+
+	for (unsigned i = 0; i < 32; i++) {
+		power[i] = (uint32_t)1 << i;
+		for (unsigned bit = 0; bit < 8; bit++)
+			power[i] = power[i] >> 1 ^
+				   (power[i] & 1 ? 0xedb88320u : 0);
 	}
-	check_corruption(report, "%s", found->message);
-	return 0;
-}
-
-/* The sum of a table's decoded bytes: zeros that are stored as such count,
- * chunks to be ignored do not (as the sums of real images show). */
-static int check_part(struct dmg_disk *dmg, const struct dmg_part *part,
-		      struct check_report *report, struct err *err)
-{
-	AUTO_FREE unsigned char *buf = mem_buffer(UNIT_LEN);
-	uint64_t at = part->sector * DMG_SECTOR;
-	uint64_t end = at + part->count * DMG_SECTOR;
-	uint32_t crc = 0;
-	char name[64];
-
-	/* Ends: each turn goes on by a byte at least. */
-	while (at < end) {
-		struct extent extent;
-		struct err found;
-
-		if (disk_extent(&dmg->disk, at, end - at, &extent, err))
-			return -1;
-		if (extent.kind != EXTENT_DATA) {
-			if (extent.kind == EXTENT_ZERO)
-				crc = crc32_zeros(crc, extent.length);
-			at += extent.length;
-			continue;
-		}
-		size_t len = (size_t)min_u64(extent.length, UNIT_LEN);
-		if (disk_read(&dmg->disk, buf, len, at, &found))
-			return damage(report, &found, err);
-		crc = codec_crc32(crc, buf, len);
-		at += len;
+	crc = ~crc;
+	/* 64 turns at most. */
+	for (; count; count >>= 1) {
+		if (count & 1)
+			crc = apply(power, crc);
+		for (unsigned i = 0; i < 32; i++)
+			square[i] = apply(power, power[i]);
+		for (unsigned i = 0; i < 32; i++)
+			power[i] = square[i];
 	}
-	snprintf(name, sizeof name, "the table of sector %" PRIu64,
-		 part->sector);
-	if (part->sum.type == DMG_SUM_CRC32)
-		compare(report, name, &part->sum, crc);
-	return 0;
+	return ~crc;
 }
 
-static int check_fork(struct dmg_disk *dmg, struct check_report *report,
-		      struct err *err)
+static int crc_chunk(struct state *state, const struct dmg_chunk *chunk,
+		     uint32_t *crc, struct err *err)
 {
-	const struct dmg_trailer *trailer = &dmg->trailer;
-	AUTO_FREE unsigned char *buf = mem_buffer(UNIT_LEN);
-	uint64_t left = trailer->data_len, at = trailer->data_at;
-	uint32_t crc = 0;
+	uint64_t left = chunk->sectors * DMG_SECTOR;
+	uint64_t at = chunk->first * DMG_SECTOR;
 
-	if (trailer->data_sum.type != DMG_SUM_CRC32)
+	if (chunk->type == DMG_IGNORE)
 		return 0;
-	while (left) {
-		size_t len = (size_t)min_u64(left, UNIT_LEN);
-
-		if (source_read_all(dmg->source, buf, len, at, "data fork",
-				    err))
-			return -1;
-		crc = codec_crc32(crc, buf, len);
-		at += len;
-		left -= len;
+	if (chunk->type == DMG_ZERO) {
+		*crc = crc_zeros(*crc, left);
+		return 0;
 	}
-	compare(report, "the data fork", &trailer->data_sum, crc);
+	/* What is stored is bounded by the file, and so is this. */
+	while (left) {
+		size_t part = (size_t)min_u64(left, STEP);
+
+		if (disk_read(state->disk, state->buf, part, at, err))
+			return -1;
+		*crc = crc_more(*crc, state->buf, part);
+		at += part;
+		left -= part;
+	}
 	return 0;
 }
 
-/* The sum of the tables' sums, in the order of the list. */
-static void check_master(const struct dmg_disk *dmg,
-			 struct check_report *report)
+static void compare(struct state *state, const char *what, const char *name,
+		    struct dmg_crc wanted, uint32_t found)
 {
-	unsigned char bytes[4];
+	if (wanted.there && wanted.value != found)
+		check_corruption(state->report,
+				 "%s%s%s: checksum is %08" PRIx32
+				 ", the image says %08" PRIx32,
+				 what, *name ? " " : "", name, found,
+				 wanted.value);
+}
+
+/* The chunks of a table: what cannot be decoded is one finding. */
+static void check_part(struct state *state, const struct dmg_part *part)
+{
+	const struct dmg_map *map = dmg_map_of(state->disk);
+	uint64_t end = part->first + part->sectors;
+	bool failed = false;
+	uint32_t crc = 0;
+	struct err found;
+
+	for (size_t i = dmg_map_find(map, part->first);
+	     i < map->chunk_count && map->chunk[i].first < end; i++) {
+		if (!crc_chunk(state, &map->chunk[i], &crc, &found))
+			continue;
+		check_corruption(state->report, "%s", found.message);
+		failed = true;
+	}
+	if (!failed)
+		compare(state, "partition", part->name, part->crc, crc);
+}
+
+static void check_master(struct state *state)
+{
+	const struct dmg_map *map = dmg_map_of(state->disk);
+	unsigned char word[4];
 	uint32_t crc = 0;
 
-	if (dmg->trailer.master_sum.type != DMG_SUM_CRC32)
-		return;
-	for (size_t i = 0; i < dmg->table.parts; i++) {
-		if (dmg->table.part[i].sum.type != DMG_SUM_CRC32)
+	for (size_t i = 0; i < map->part_count; i++) {
+		if (!map->part[i].crc.there)
 			return;
-		bytes_put_be32(bytes, dmg->table.part[i].sum.value);
-		crc = crc32_bytes(crc, bytes, sizeof bytes);
+		bytes_put_be32(word, map->part[i].crc.value);
+		crc = crc_more(crc, word, sizeof word);
 	}
-	compare(report, "all tables", &dmg->trailer.master_sum, crc);
+	compare(state, "master", "", dmg_koly_of(state->disk)->master_crc, crc);
 }
 
-static int claim_all(const struct dmg_disk *dmg, struct usage *usage,
-		     struct check_report *report, struct err *err)
+static int check_fork(struct state *state, struct err *err)
 {
-	const struct dmg_trailer *trailer = &dmg->trailer;
-	const struct dmg_table *table = &dmg->table;
+	const struct dmg_koly *koly = dmg_koly_of(state->disk);
+	uint64_t at = koly->data_at, left = koly->data_len;
+	uint32_t crc = 0;
 
-	if (usage_claim(usage, report, "property list", trailer->xml_at,
-			trailer->xml_len, err) ||
-	    usage_claim(usage, report, "resource fork", trailer->fork_at,
-			trailer->fork_len, err) ||
-	    usage_claim(usage, report, "trailer",
-			dmg->source->size - DMG_TRAILER_LEN, DMG_TRAILER_LEN,
-			err))
-		return -1;
-	for (size_t i = 0; i < table->chunks; i++)
-		if (usage_claim(usage, report, "chunk", table->chunk[i].place,
-				table->chunk[i].stored, err))
+	if (!koly->data_crc.there)
+		return 0;
+	/* Bounded by the file, in which the fork lies. */
+	while (left) {
+		size_t part = (size_t)min_u64(left, STEP);
+
+		if (source_read_all(state->source, state->buf, part, at,
+				    "data fork", err))
 			return -1;
+		crc = crc_more(crc, state->buf, part);
+		at += part;
+		left -= part;
+	}
+	compare(state, "data fork", "", koly->data_crc, crc);
 	return 0;
 }
 
-static int check_all(struct dmg_disk *dmg, struct usage *usage,
-		     struct check_report *report, struct err *err)
+static int check_places(struct state *state, struct usage *usage,
+			struct err *err)
 {
-	if (claim_all(dmg, usage, report, err))
+	const struct dmg_map *map = dmg_map_of(state->disk);
+	const struct dmg_koly *koly = dmg_koly_of(state->disk);
+	struct check_report *report = state->report;
+
+	if (usage_claim(usage, report, "trailer",
+			state->source->size - DMG_TRAILER_LEN, DMG_TRAILER_LEN,
+			err) ||
+	    usage_claim(usage, report, "property list", koly->plist_at,
+			koly->plist_len, err) ||
+	    usage_claim(usage, report, "resource fork", koly->rsrc_at,
+			koly->rsrc_len, err))
 		return -1;
-	/* Signatures and partition maps lie between: no leaks are told. */
-	usage_report(usage, report, 0);
-	for (size_t i = 0; i < dmg->table.parts; i++)
-		if (check_part(dmg, &dmg->table.part[i], report, err))
+	for (size_t i = 0; i < map->chunk_count; i++)
+		if (map->chunk[i].stored &&
+		    usage_claim(usage, report, "chunk", map->chunk[i].place,
+				map->chunk[i].stored, err))
 			return -1;
-	check_master(dmg, report);
-	return check_fork(dmg, report, err);
+	/* What else lies in a data fork is no loss worth a finding. */
+	usage_report(usage, report, 0);
+	return 0;
 }
 
 int dmg_check(struct source *source, const struct open_options *options,
 	      struct check_report *report, struct err *err)
 {
-	AUTO_DISK struct disk *disk = dmg_open(source, options, err);
+	struct open_options reading = *options;
+	AUTO_DISK struct disk *disk = NULL;
+	AUTO_FREE unsigned char *buf = mem_buffer(STEP);
+	struct state state = { .source = source, .report = report };
 	struct usage *usage;
-	int result;
+	int status;
 
-	if (!disk && err->kind == ERR_DAMAGED) {
-		check_corruption(report, "%s", err->message);
-		return 0;
-	}
+	reading.metadata_only = false; /* its codecs are needed */
+	disk = dmg_open(source, &reading, err);
 	if (!disk)
 		return -1;
+	state.disk = disk;
+	state.buf = buf;
 	usage = usage_open(source->size);
-	result = check_all((struct dmg_disk *)disk, usage, report, err);
+	status = check_places(&state, usage, err);
 	usage_close(usage);
-	return result;
+	if (status || check_fork(&state, err))
+		return -1;
+	for (size_t i = 0; i < dmg_map_of(disk)->part_count; i++)
+		check_part(&state, &dmg_map_of(disk)->part[i]);
+	check_master(&state);
+	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the disk face of dmg, and its row of the registry. */
-#include <inttypes.h>
+/* Owns the disk face of DMG and its row of the registry. Does not parse, nor
+ * verify checksums: those are of whole partitions, and reads are at random. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,128 +8,172 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "formats/images/dmg/dmg.h"
+#include "formats/packed.h"
 
 extern const struct driver driver_dmg;
 
-/* What lies at a guest offset: a chunk, from `skip` bytes into it on, or the
- * gap before the next one. */
-struct run {
-	const struct dmg_chunk *chunk; /* NULL: a gap */
-	uint64_t length, skip;
+struct dmg_disk {
+	struct disk disk;
+	struct dmg_koly koly;
+	struct dmg_map map;
+	struct source *source;
+	struct packed *packed;
 };
 
-static struct run find_run(const struct dmg_disk *dmg, uint64_t offset,
-			   uint64_t limit)
-{
-	const struct dmg_chunk *chunk =
-		dmg_table_find(&dmg->table, offset / DMG_SECTOR);
-	uint64_t start = chunk ? chunk->sector * DMG_SECTOR : dmg->disk.size;
-	uint64_t skip = offset - start;
+/* A range of the disk in one chunk, or in none. */
+struct piece {
+	const struct dmg_chunk *chunk; /* NULL: nowhere stored */
+	uint64_t skip;		       /* bytes into it */
+	uint64_t length;
+};
 
-	if (start > offset)
-		return (struct run){ NULL, min_u64(start - offset, limit), 0 };
-	return (struct run){
-		chunk, min_u64(chunk->count * DMG_SECTOR - skip, limit), skip
-	};
+static enum block_codec_id codec_of(uint32_t type)
+{
+	switch (type) {
+	case DMG_ADC:
+		return BLOCK_ADC;
+	case DMG_BZIP2:
+		return BLOCK_BZIP2;
+	case DMG_XZ:
+		return BLOCK_XZ;
+	default:
+		return BLOCK_ZLIB;
+	}
 }
 
-static int read_run(struct dmg_disk *dmg, const struct run *run, void *buf,
-		    struct err *err)
+/* `index` is that of the first chunk that ends behind `offset`. */
+static struct piece piece_at(const struct dmg_map *map, size_t index,
+			     uint64_t offset, uint64_t limit)
 {
-	const struct dmg_chunk *chunk = run->chunk;
-	size_t len = (size_t)run->length;
+	struct piece piece = { .length = limit };
+	const struct dmg_chunk *chunk = &map->chunk[index];
+	uint64_t from;
 
-	if (!chunk || chunk->kind == DMG_ZERO || chunk->kind == DMG_HOLE) {
-		memset(buf, 0, len);
-		return 0;
+	if (index == map->chunk_count)
+		return piece;
+	from = chunk->first * DMG_SECTOR;
+	if (from > offset) {
+		piece.length = min_u64(limit, from - offset);
+		return piece;
 	}
-	if (chunk->kind == DMG_RAW)
-		return source_read_all(dmg->source, buf, len,
-				       chunk->place + run->skip, "chunk", err);
+	piece.chunk = chunk;
+	piece.skip = offset - from;
+	piece.length =
+		min_u64(limit, chunk->sectors * DMG_SECTOR - piece.skip);
+	return piece;
+}
 
-	const struct packed_chunk packed = {
-		.codec = chunk->codec,
-		.place = chunk->place,
-		.stored = (size_t)chunk->stored,
-		.length = (size_t)(chunk->count * DMG_SECTOR),
-	};
+static int read_piece(struct dmg_disk *image, const struct piece *piece,
+		      void *buf, struct err *err)
+{
+	const struct dmg_chunk *chunk = piece->chunk;
+	size_t len = (size_t)piece->length;
 
-	return packed_read(dmg->packed, &packed, (size_t)run->skip, buf, len,
-			   err);
+	if (chunk && chunk->type == DMG_RAW)
+		return source_read_all(image->source, buf, len,
+				       chunk->place + piece->skip, "chunk",
+				       err);
+	if (chunk && dmg_is_packed(chunk->type)) {
+		const struct packed_chunk packed = {
+			.codec = codec_of(chunk->type),
+			.place = chunk->place,
+			.stored = (size_t)chunk->stored,
+			.length = (size_t)(chunk->sectors * DMG_SECTOR),
+		};
+
+		return packed_read(image->packed, &packed, (size_t)piece->skip,
+				   buf, len, err);
+	}
+	memset(buf, 0, len);
+	return 0;
 }
 
 static int dmg_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 		    struct err *err)
 {
-	struct dmg_disk *dmg = (struct dmg_disk *)disk;
-	unsigned char *out = buf;
+	struct dmg_disk *image = (struct dmg_disk *)disk;
+	size_t index = dmg_map_find(&image->map, offset / DMG_SECTOR);
+	unsigned char *at = buf;
 
-	/* Ends: a run is at least a byte long. */
+	/* Each turn moves on by a piece, which is not empty. */
 	while (len) {
-		struct run run = find_run(dmg, offset, len);
+		struct piece piece = piece_at(&image->map, index, offset, len);
 
-		if (read_run(dmg, &run, out, err))
+		if (read_piece(image, &piece, at, err))
 			return -1;
-		out += run.length;
-		offset += run.length;
-		len -= (size_t)run.length;
+		at += piece.length;
+		offset += piece.length;
+		len -= (size_t)piece.length;
+		if (piece.chunk)
+			index++;
 	}
 	return 0;
 }
 
-static void describe(struct dmg_disk *dmg, const struct run *run,
+static void describe(struct dmg_disk *image, const struct piece *piece,
 		     struct extent *out)
 {
-	static const enum extent_kind kinds[] = { [DMG_ZERO] = EXTENT_ZERO,
-						  [DMG_HOLE] = EXTENT_HOLE,
-						  [DMG_RAW] = EXTENT_DATA,
-						  [DMG_PACKED] = EXTENT_DATA };
-	const struct dmg_chunk *chunk = run->chunk;
+	const struct dmg_chunk *chunk = piece->chunk;
 
-	out->kind = chunk ? kinds[chunk->kind] : EXTENT_HOLE;
-	out->length = run->length;
-	if (out->kind != EXTENT_DATA)
+	out->length = piece->length;
+	out->kind = EXTENT_HOLE;
+	if (!chunk || chunk->type == DMG_IGNORE)
 		return;
-	if (chunk->kind == DMG_RAW) {
-		out->source = dmg->source;
-		out->place = chunk->place + run->skip;
-		out->stored = run->length;
-	} else if (chunk->codec == BLOCK_ZLIB &&
-		   run->length == chunk->count * DMG_SECTOR) {
-		/* Whole ones, and what others can decode, have a place. */
-		out->source = dmg->source;
+	out->kind = EXTENT_ZERO;
+	if (chunk->type == DMG_ZERO)
+		return;
+	out->kind = EXTENT_DATA;
+	if (chunk->type == DMG_RAW) {
+		out->source = image->source;
+		out->place = chunk->place + piece->skip;
+		out->stored = piece->length;
+	}
+	/* Other codecs have no name among encodings, and a part of a chunk
+	 * has no place of its own: data without a place. */
+	if (chunk->type == DMG_ZLIB &&
+	    piece->length == chunk->sectors * DMG_SECTOR) {
 		out->encoding = ENCODING_ZLIB;
+		out->source = image->source;
 		out->place = chunk->place;
 		out->stored = chunk->stored;
 	}
 }
 
-/* `next` goes on where `out` ends? */
-static bool joins(const struct extent *out, const struct extent *next)
+static bool joins(const struct extent *a, const struct extent *b)
 {
-	if (out->kind != next->kind || out->encoding != ENCODING_PLAIN ||
-	    next->encoding != ENCODING_PLAIN)
+	if (a->kind != b->kind)
 		return false;
-	if (out->kind != EXTENT_DATA)
+	if (a->kind != EXTENT_DATA)
 		return true;
-	return out->source && next->source &&
-	       out->place + out->length == next->place;
+	return a->source && b->source && a->encoding == ENCODING_PLAIN &&
+	       b->encoding == ENCODING_PLAIN &&
+	       b->place == a->place + a->stored;
 }
+
+/* Pieces joined in one call: bounds the time of a short question. */
+#define PIECES_MAX 1024
 
 static int dmg_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 		      struct extent *out, struct err *err)
 {
-	struct dmg_disk *dmg = (struct dmg_disk *)disk;
-	struct run run = find_run(dmg, offset, limit);
+	struct dmg_disk *image = (struct dmg_disk *)disk;
+	uint64_t end = offset + min_u64(limit, disk->size - offset), at;
+	size_t index = dmg_map_find(&image->map, offset / DMG_SECTOR);
+	struct piece piece = piece_at(&image->map, index, offset, end - offset);
+	struct extent next = { 0 };
 
 	(void)err;
-	describe(dmg, &run, out);
-	/* Ends: each turn goes further, up to the limit. */
-	while (out->length < limit) {
-		struct extent next = { .length = 0 };
-
-		run = find_run(dmg, offset + out->length, limit - out->length);
-		describe(dmg, &run, &next);
+	*out = (struct extent){ .offset = offset };
+	describe(image, &piece, out);
+	for (unsigned i = 0; i < PIECES_MAX; i++) {
+		at = offset + out->length;
+		if (at >= end)
+			break;
+		if (piece.chunk)
+			index++;
+		piece = piece_at(&image->map, index, at, end - at);
+		next = (struct extent){ .offset = at };
+		describe(image, &piece, &next);
 		if (!joins(out, &next))
 			break;
 		out->length += next.length;
@@ -138,105 +182,97 @@ static int dmg_extent(struct disk *disk, uint64_t offset, uint64_t limit,
 	return 0;
 }
 
+static const struct {
+	uint32_t type;
+	const char *name;
+} codecs[] = {
+	{ DMG_ADC, "adc" },
+	{ DMG_ZLIB, "zlib" },
+	{ DMG_BZIP2, "bzip2" },
+	{ DMG_XZ, "xz" },
+};
+#define CODECS (sizeof codecs / sizeof *codecs)
+
 static void dmg_info(struct disk *disk, struct facts *facts)
 {
-	const struct dmg_disk *dmg = (struct dmg_disk *)disk;
-	bool used[BLOCK_COUNT] = { false }, any = false;
+	const struct dmg_map *map = dmg_map_of(disk);
+	bool any = false;
 
-	facts_number(facts, "version", 4);
-	facts_number(facts, "partitions", dmg->table.parts);
-	facts_number(facts, "chunks", dmg->table.chunks);
-	for (size_t i = 0; i < dmg->table.chunks; i++)
-		if (dmg->table.chunk[i].kind == DMG_PACKED)
-			used[dmg->table.chunk[i].codec] = any = true;
-	for (unsigned id = 0; any && id < BLOCK_COUNT; id++)
-		if (used[id])
-			facts_text(facts, "compression", "%s",
-				   block_codec_name((enum block_codec_id)id));
-}
-
-static int dmg_finish(struct disk *disk, struct err *err)
-{
-	return source_finish(((struct dmg_disk *)disk)->source, err);
+	for (size_t c = 0; c < CODECS; c++)
+		for (size_t i = 0; i < map->chunk_count; i++)
+			if (map->chunk[i].type == codecs[c].type) {
+				facts_text(facts, "compression", "%s",
+					   codecs[c].name);
+				any = true;
+				break;
+			}
+	if (!any)
+		facts_text(facts, "compression", "none");
+	facts_number(facts, "chunks", map->chunk_count);
+	for (size_t i = 0; i < map->part_count; i++)
+		facts_text(facts, "partition", "%s",
+			   *map->part[i].name ? map->part[i].name : "unnamed");
 }
 
 static void dmg_close(struct disk *disk)
 {
-	struct dmg_disk *dmg = (struct dmg_disk *)disk;
+	struct dmg_disk *image = (struct dmg_disk *)disk;
 
-	packed_close(dmg->packed);
-	dmg_table_clear(&dmg->table);
-	free(dmg);
+	packed_close(image->packed);
+	dmg_map_clear(&image->map);
+	free(image);
 }
 
 static const struct disk_ops dmg_ops = {
 	.read = dmg_read,
 	.extent = dmg_extent,
 	.info = dmg_info,
-	.finish = dmg_finish,
 	.close = dmg_close,
 };
 
-/* ---- opening ---- */
-
-/* Encrypted images have a header instead of the trailer, or a trailer of
- * their own (FileVault's two versions). */
-static int refuse_encrypted(struct source *source, struct err *err)
+/* Is everything that its chunks need built in? */
+static int check_codecs(const struct dmg_map *map, struct err *err)
 {
-	char ends[16] = "";
-	size_t got;
+	for (size_t i = 0; i < map->chunk_count; i++) {
+		uint32_t type = map->chunk[i].type;
 
-	if (source_read(source, ends, 8, 0, &got, err) ||
-	    (source->size >= 8 && source_read(source, ends + 8, 8,
-					      source->size - 8, &got, err)))
-		return -1;
-	if (memcmp(ends, "encrcdsa", 8) && memcmp(ends + 8, "cdsaencr", 8))
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "the image is encrypted, which is not supported; "
-		       "convert it with hdiutil first");
-}
-
-static int read_tables(struct dmg_disk *dmg, struct err *err)
-{
-	const struct dmg_trailer *trailer = &dmg->trailer;
-	bool plist = trailer->xml_len != 0;
-	uint64_t at = plist ? trailer->xml_at : trailer->fork_at;
-	uint64_t len = plist ? trailer->xml_len : trailer->fork_len;
-	AUTO_FREE unsigned char *bytes = mem_capped(
-		len, 1, LIMIT_TABLE_LEN, "the property list", err);
-
-	if (!bytes || source_read_all(dmg->source, bytes, (size_t)len, at,
-				      "the property list", err))
-		return -1;
-	return plist ? dmg_plist_parse((const char *)bytes, (size_t)len,
-				       trailer, &dmg->table, err)
-		     : dmg_resources_parse(bytes, (size_t)len, trailer,
-					   &dmg->table, err);
+		if (dmg_is_packed(type) && !block_codec_library(codec_of(type)))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "built without %s, in which chunks are "
+				       "compressed",
+				       block_codec_name(codec_of(type)));
+	}
+	return 0;
 }
 
 struct disk *dmg_open(struct source *source, const struct open_options *options,
 		      struct err *err)
 {
-	struct dmg_disk *dmg = mem_zalloc(sizeof *dmg);
-	AUTO_DISK struct disk *disk = &dmg->disk;
+	struct dmg_disk *image = mem_zalloc(sizeof *image);
+	AUTO_DISK struct disk *disk = &image->disk;
 
-	disk_init(disk, &dmg_ops, driver_dmg.name);
-	dmg->source = source;
-	if (options->snapshot) {
-		err_set(err, ERR_UNSUPPORTED, "has no snapshots");
+	disk_init(disk, &dmg_ops, "dmg");
+	image->source = source;
+	if (dmg_koly_read(source, &image->koly, err) ||
+	    dmg_map_read(source, &image->koly, &image->map, err) ||
+	    (!options->metadata_only && check_codecs(&image->map, err)))
 		return NULL;
-	}
-	if (refuse_encrypted(source, err) ||
-	    dmg_trailer_read(source, &dmg->trailer, err) ||
-	    read_tables(dmg, err) || dmg_table_finish(&dmg->table, err))
-		return NULL;
-	disk->size = dmg->trailer.sectors * DMG_SECTOR;
-	disk->granule = (uint32_t)max_u64(dmg->table.longest, 4096);
-	dmg->packed = packed_open(source, "chunk",
-				  (size_t)dmg->table.longest_stored,
-				  (size_t)dmg->table.longest);
+	image->packed = packed_open(source, "chunk", image->map.stored_max,
+				    image->map.length_max);
+	disk->size = image->koly.sectors * DMG_SECTOR;
+	disk->sector_size = DMG_SECTOR;
+	disk->granule = (uint32_t)max_u64(image->map.length_max, 4096);
 	return STEAL(disk);
+}
+
+const struct dmg_map *dmg_map_of(const struct disk *disk)
+{
+	return &((const struct dmg_disk *)disk)->map;
+}
+
+const struct dmg_koly *dmg_koly_of(const struct disk *disk)
+{
+	return &((const struct dmg_disk *)disk)->koly;
 }
 
 static const char *const dmg_suffixes[] = { ".dmg", NULL };

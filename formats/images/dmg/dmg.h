@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the dmg driver: Apple's disk images (UDIF), read only.
+ * The inside of the DMG driver (UDIF, read only), seen by its own files alone.
  *
- *   trailer.c    the last 512 bytes: where everything is
- *   plist.c      the property list: block tables in base64 (libxml2)
- *   resources.c  the same out of an old image's resource fork
- *   table.c      block tables: chunks of sectors, and the list of all
- *   disk.c       the disk face and the registry's row
- *   check.c      consistency, with every checksum
+ *   koly.c    the trailer
+ *   plist.c   block tables out of the property list (XML)
+ *   rsrc.c    block tables out of a resource fork, in old images
+ *   chunks.c  block tables -> one list of chunks in the order of the disk
+ *   disk.c    the disk face and the row of the registry
+ *   check.c   checksums and who uses which bytes
  *
- * Apple has published no specification. The facts are those on which readers
- * agree: libyal's "Mac OS X disk image types" (libmodi), QEMU's block/dmg.c
- * and dmg2img. All numbers are big-endian; a sector is 512 bytes.
+ * Facts are those of the descriptions of UDIF by libyal ("Mac OS disk image
+ * types") and "Demystifying the DMG File Format", and QEMU's block/dmg.c.
+ * All numbers are big-endian; a sector has 512 bytes.
+ *
+ * The trailer, the file's last 512 bytes:
+ *
+ *     0  "koly"            4  version: 4         8  its length: 512
+ *    24  data fork, place and length, 64 bits each
+ *    40  resource fork, place and length
+ *    56  segment number   60  segments
+ *    80  data fork's checksum: type, bits, 128 bytes
+ *   216  property list, place and length
+ *   352  master checksum: type, bits, 128 bytes
+ *   488  variant          492  sectors of the disk, 64 bits
+ *
+ * A block table ("blkx"), one a partition:
+ *
+ *     0  "mish"            4  version: 1
+ *     8  first sector     16  sectors    24  place in the data fork
+ *    64  checksum: type, bits, 128 bytes
+ *   200  number of chunks
+ *   204  chunks of 40 bytes: type, a comment, then first sector (from the
+ *        table's), sectors, place (from the table's) and length, 64 bits each
+ *
+ * Checksums of type 2 with 32 bits are CRC-32: of the data fork; of what a
+ * table's chunks decode to, without those to be ignored; and as the master
+ * that of the tables' checksums one after the other.
  */
 #ifndef FORMATS_IMAGES_DMG_DMG_H
 #define FORMATS_IMAGES_DMG_DMG_H
@@ -21,98 +45,96 @@
 #include <stdint.h>
 
 #include "formats/images/driver.h"
-#include "formats/packed.h"
-
-#define DMG_SECTOR 512u
-
-/* Checksums: type 2 is CRC-32, four bytes; 0 is none. */
-#define DMG_SUM_NONE 0
-#define DMG_SUM_CRC32 2
-
-struct dmg_sum {
-	uint32_t type, value;
-};
-
-/* ---- trailer.c ---- */
 
 #define DMG_TRAILER_LEN 512
+#define DMG_SECTOR 512u
 
-struct dmg_trailer {
-	uint32_t flags, variant;
-	uint64_t data_at, data_len; /* the data fork */
-	uint64_t fork_at, fork_len; /* the resource fork; length 0: none */
-	uint64_t xml_at, xml_len;   /* the property list; length 0: none */
-	uint64_t sectors;
-	struct dmg_sum data_sum;   /* of the data fork's bytes */
-	struct dmg_sum master_sum; /* of the block tables' sums */
+#define DMG_ZERO 0u
+#define DMG_RAW 1u
+#define DMG_IGNORE 2u
+#define DMG_COMMENT 0x7ffffffeu
+#define DMG_ADC 0x80000004u
+#define DMG_ZLIB 0x80000005u
+#define DMG_BZIP2 0x80000006u
+#define DMG_LZFSE 0x80000007u
+#define DMG_XZ 0x80000008u
+#define DMG_END 0xffffffffu
+
+struct dmg_crc {
+	bool there; /* CRC-32; other kinds are not known */
+	uint32_t value;
 };
 
-int dmg_trailer_read(struct source *source, struct dmg_trailer *out,
-		     struct err *err);
+struct dmg_koly {
+	uint64_t data_at, data_len; /* the data fork, in the file */
+	uint64_t rsrc_at, rsrc_len;
+	uint64_t plist_at, plist_len; /* 0: there is none */
+	uint64_t sectors;
+	uint32_t variant;
+	struct dmg_crc data_crc, master_crc;
+};
 
-/* ---- table.c ---- */
+/* A block table as it stands in the image, and whose it is. */
+struct dmg_table {
+	unsigned char *bytes;
+	size_t len;
+	char name[128];
+};
 
-enum dmg_kind { DMG_ZERO, DMG_HOLE, DMG_RAW, DMG_PACKED };
+struct dmg_tables {
+	struct dmg_table *list;
+	size_t count;
+};
 
 struct dmg_chunk {
-	uint64_t sector, count; /* of the guest's disk */
-	uint64_t place, stored; /* in the file */
-	enum dmg_kind kind;
-	enum block_codec_id codec; /* DMG_PACKED */
+	uint64_t first, sectors; /* of the disk */
+	uint64_t place, stored;	 /* in the file, bytes */
+	uint32_t type;
 };
 
-/* One block table: usually a partition, or what lies between two. */
 struct dmg_part {
-	uint64_t sector, count;
-	struct dmg_sum sum; /* of its decoded bytes */
+	uint64_t first, sectors;
+	struct dmg_crc crc;
+	char name[128];
 };
 
-/* As many as fit the ceiling on tables. */
-struct dmg_table {
-	struct dmg_chunk *chunk; /* by sector, once dmg_table_finish is done */
-	size_t chunks, chunk_room;
-	struct dmg_part *part;
-	size_t parts, part_room;
-	uint64_t longest_stored, longest; /* of packed chunks, bytes */
+struct dmg_map {
+	struct dmg_chunk *chunk; /* by first sector, without overlaps */
+	size_t chunk_count;
+	struct dmg_part *part; /* in the order of the image */
+	size_t part_count;
+	/* The largest compressed chunk, bytes. */
+	size_t stored_max, length_max;
 };
 
-/* Add what one block table ("mish") says. Its chunks lie inside the data fork
- * and the disk. */
-int dmg_table_add(struct dmg_table *table, const struct dmg_trailer *trailer,
-		  const unsigned char *bytes, size_t len, struct err *err);
-/* All are there: sort them; no two may overlap. */
-int dmg_table_finish(struct dmg_table *table, struct err *err);
-/* The first chunk that ends behind `sector`; NULL when there is none. */
-const struct dmg_chunk *dmg_table_find(const struct dmg_table *table,
-				       uint64_t sector);
-void dmg_table_clear(struct dmg_table *table);
+int dmg_koly_read(struct source *source, struct dmg_koly *koly,
+		  struct err *err);
+/* A checksum's 136 bytes: type, bits and value. */
+struct dmg_crc dmg_crc_parse(const unsigned char *p);
 
-/* ---- plist.c, resources.c ---- */
+/* Add the tables of a property list or a resource fork. */
+int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
+		   struct err *err);
+int dmg_rsrc_read(const unsigned char *fork, size_t len,
+		  struct dmg_tables *tables, struct err *err);
+/* Takes `bytes`, which malloc made. */
+void dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
+		    const char *name);
+void dmg_tables_clear(struct dmg_tables *tables);
 
-/* Every block table of a property list or a resource fork of `len` bytes goes
- * to dmg_table_add. */
-int dmg_plist_parse(const char *text, size_t len,
-		    const struct dmg_trailer *trailer, struct dmg_table *table,
-		    struct err *err);
-int dmg_resources_parse(const unsigned char *bytes, size_t len,
-			const struct dmg_trailer *trailer,
-			struct dmg_table *table, struct err *err);
-
-/* ---- disk.c ---- */
-
-struct dmg_disk {
-	struct disk disk;
-	struct source *source;
-	struct dmg_trailer trailer;
-	struct dmg_table table;
-	struct packed *packed;
-};
+/* Tables of a trailer's image, parsed, sorted and held against each other. */
+int dmg_map_read(struct source *source, const struct dmg_koly *koly,
+		 struct dmg_map *map, struct err *err);
+void dmg_map_clear(struct dmg_map *map);
+/* The first chunk that ends behind `sector`; chunk_count when none does. */
+size_t dmg_map_find(const struct dmg_map *map, uint64_t sector);
+bool dmg_is_packed(uint32_t type);
 
 struct disk *dmg_open(struct source *source, const struct open_options *options,
 		      struct err *err);
-
-/* ---- check.c ---- */
-
+/* Of a disk that dmg_open made. */
+const struct dmg_map *dmg_map_of(const struct disk *disk);
+const struct dmg_koly *dmg_koly_of(const struct disk *disk);
 int dmg_check(struct source *source, const struct open_options *options,
 	      struct check_report *report, struct err *err);
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the property list of a DMG, by libxml2: the dictionary "resource-fork"
- * has an array "blkx", each entry of which is a dictionary with a block table
- * as "Data", in base64. Loads nothing from outside, expands no entities.
+ * Owns the property list of a DMG: its block tables out of
+ *
+ *   dict: "resource-fork" -> dict: "blkx" -> array of
+ *     dict: "Data" -> data (base64), "Name" -> string
+ *
+ * The only file that knows libxml2. Nothing outside the text is loaded, and
+ * entities, of which no property list has any, are refused.
  */
 #include "formats/images/dmg/dmg.h"
 
 #ifdef HAVE_XML
 
+#include <inttypes.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <stdlib.h>
@@ -16,146 +21,161 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-static bool is_element(const xmlNode *node, const char *name)
+static bool is(const xmlNode *node, const char *name)
 {
 	return node->type == XML_ELEMENT_NODE &&
 	       !strcmp((const char *)node->name, name);
 }
 
-static const xmlNode *next_element(const xmlNode *node)
+static const xmlNode *element(const xmlNode *node)
 {
 	while (node && node->type != XML_ELEMENT_NODE)
 		node = node->next;
 	return node;
 }
 
-/* A node's own text: what entities stand for is left out. */
-static bool text_is(const xmlNode *node, const char *text)
+/* The node's text, where that is one piece; "" otherwise. Long text comes in
+ * one piece, too: the parser joins it. */
+static const char *text_of(const xmlNode *node)
 {
 	const xmlNode *child = node->children;
 
-	return child && child->type == XML_TEXT_NODE && !child->next &&
-	       !strcmp((const char *)child->content, text);
+	if (!child || child->next || !child->content ||
+	    (child->type != XML_TEXT_NODE &&
+	     child->type != XML_CDATA_SECTION_NODE))
+		return "";
+	return (const char *)child->content;
 }
 
-/* The value of `key` in a dictionary; NULL when it is not there. */
-static const xmlNode *dict_value(const xmlNode *dict, const char *key)
+/* The value of `key` in a dict, or NULL. */
+static const xmlNode *value_of(const xmlNode *dict, const char *key)
 {
-	const xmlNode *node = next_element(dict->children);
+	const xmlNode *node;
 
-	for (; node; node = next_element(node->next))
-		if (is_element(node, "key") && text_is(node, key))
-			return next_element(node->next);
+	if (!dict || !is(dict, "dict"))
+		return NULL;
+	for (node = element(dict->children); node;
+	     node = element(node->next))
+		if (is(node, "key") && !strcmp(text_of(node), key))
+			return element(node->next);
 	return NULL;
 }
 
-static int digit_of(char c)
+static int digit(char c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"
-				     "nopqrstuvwxyz0123456789+/";
-	const char *found = c ? strchr(digits, c) : NULL;
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
 
-	return found ? (int)(found - digits) : -1;
+	return at ? (int)(at - digits) : -1;
 }
 
-/* Base64 with white space anywhere. *out is the caller's to free. */
-static int decode_base64(const char *text, unsigned char **out, size_t *out_len,
-			 struct err *err)
+/* At most 3 bytes for 4 characters, into `out`; -1 when it is no base64. */
+static int decode(const char *text, unsigned char *out, size_t *out_len)
 {
-	size_t room = strlen(text) / 4 * 3 + 3, len = 0;
-	unsigned char *bytes = mem_zalloc(room);
 	uint32_t bits = 0;
-	unsigned held = 0;
+	unsigned have = 0;
 
+	*out_len = 0;
 	for (; *text && *text != '='; text++) {
-		int digit = digit_of(*text);
+		int value = digit(*text);
 
 		if (strchr(" \t\r\n", *text))
 			continue;
-		if (digit < 0) {
-			free(bytes);
-			return err_set(err, ERR_DAMAGED,
-				       "a block table in the property list is "
-				       "not base64");
-		}
-		bits = bits << 6 | (uint32_t)digit;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			bytes[len++] = (unsigned char)(bits >> held);
+		if (value < 0)
+			return -1;
+		bits = (bits << 6 | (uint32_t)value) & 0xffff;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			out[(*out_len)++] = (unsigned char)(bits >> have);
 		}
 	}
-	*out = bytes;
-	*out_len = len;
+	return text[strspn(text, "= \t\r\n")] ? -1 : 0;
+}
+
+static int add_table(const xmlNode *dict, struct dmg_tables *tables,
+		     struct err *err)
+{
+	const xmlNode *data = value_of(dict, "Data");
+	const xmlNode *name = value_of(dict, "Name");
+	AUTO_FREE unsigned char *bytes = NULL;
+	const char *text;
+	size_t len;
+
+	if (!data || !is(data, "data"))
+		return err_set(err, ERR_DAMAGED,
+			       "property list: block table %zu has no data",
+			       tables->count);
+	text = text_of(data);
+	bytes = mem_capped(strlen(text) / 4 * 3 + 3, 1, LIMIT_TABLE_LEN,
+			   "block table", err);
+	if (!bytes)
+		return -1;
+	if (decode(text, bytes, &len))
+		return err_set(err, ERR_DAMAGED,
+			       "property list: block table %zu is not base64",
+			       tables->count);
+	dmg_tables_add(tables, STEAL(bytes), len,
+		       name && is(name, "string") ? text_of(name) : "");
 	return 0;
 }
 
-static int add_entry(const xmlNode *entry, const struct dmg_trailer *trailer,
-		     struct dmg_table *table, struct err *err)
+static int walk(const xmlDoc *document, struct dmg_tables *tables,
+		struct err *err)
 {
-	const xmlNode *data = dict_value(entry, "Data");
-	AUTO_FREE unsigned char *bytes = NULL;
-	size_t len = 0;
+	const xmlNode *root = element(document->children), *array;
 
-	if (!data || !is_element(data, "data") || !data->children ||
-	    data->children->type != XML_TEXT_NODE)
+	if (document->intSubset && document->intSubset->entities)
 		return err_set(err, ERR_DAMAGED,
-			       "a block table in the property list has no "
-			       "data");
-	if (decode_base64((const char *)data->children->content, &bytes, &len,
-			  err))
-		return -1;
-	return dmg_table_add(table, trailer, bytes, len, err);
-}
-
-static int add_all(const xmlNode *root, const struct dmg_trailer *trailer,
-		   struct dmg_table *table, struct err *err)
-{
-	const xmlNode *dict = root ? next_element(root->children) : NULL;
-	const xmlNode *fork = dict ? dict_value(dict, "resource-fork") : NULL;
-	const xmlNode *blkx = fork ? dict_value(fork, "blkx") : NULL;
-	const xmlNode *entry;
-
-	if (!blkx || !is_element(blkx, "array"))
+			       "property list declares entities, which none "
+			       "needs");
+	/* A DOCTYPE is a sibling of the root, and no element. */
+	if (!root || !is(root, "plist"))
 		return err_set(err, ERR_DAMAGED,
-			       "the property list has no block tables");
-	for (entry = next_element(blkx->children); entry;
-	     entry = next_element(entry->next))
-		if (add_entry(entry, trailer, table, err))
+			       "property list is none: its root is not plist");
+	array = value_of(value_of(element(root->children), "resource-fork"),
+			 "blkx");
+	if (!array || !is(array, "array"))
+		return err_set(err, ERR_DAMAGED,
+			       "property list has no resource-fork with blkx");
+	for (const xmlNode *node = element(array->children); node;
+	     node = element(node->next))
+		if (add_table(node, tables, err))
 			return -1;
 	return 0;
 }
 
-int dmg_plist_parse(const char *text, size_t len,
-		    const struct dmg_trailer *trailer, struct dmg_table *table,
-		    struct err *err)
+int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
+		   struct err *err)
 {
-	int result;
-	xmlDoc *doc;
+	xmlDoc *document;
+	int status;
 
-	/* Bounded by trailer.c: fits an int. */
-	doc = xmlReadMemory(text, (int)len, NULL, NULL,
-			    XML_PARSE_NONET | XML_PARSE_NOERROR |
-				    XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
-	if (!doc)
+	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
+	document = xmlReadMemory(text, (int)len, NULL, NULL,
+				 XML_PARSE_NONET | XML_PARSE_NOERROR |
+					 XML_PARSE_NOWARNING |
+					 XML_PARSE_COMPACT);
+	if (!document)
 		return err_set(err, ERR_DAMAGED,
-			       "the property list of %zu bytes is not XML",
+			       "property list of %zu bytes is not well-formed",
 			       len);
-	result = add_all(xmlDocGetRootElement(doc), trailer, table, err);
-	xmlFreeDoc(doc);
-	return result;
+	status = walk(document, tables, err);
+	xmlFreeDoc(document);
+	return status;
 }
 
 #else
 
-int dmg_plist_parse(const char *text, size_t len,
-		    const struct dmg_trailer *trailer, struct dmg_table *table,
-		    struct err *err)
+int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
+		   struct err *err)
 {
-	(void)text, (void)len, (void)trailer, (void)table;
+	(void)text;
+	(void)tables;
 	return err_set(err, ERR_UNSUPPORTED,
-		       "built without libxml2, which reads the image's "
-		       "property list");
+		       "property list of %zu bytes: built without libxml2",
+		       len);
 }
 
 #endif
