@@ -57,14 +57,10 @@ int parallels_check(struct source *source, const struct open_options *options,
 
 	if (parallels_header_read(source, &header, err))
 		return -1;
+	/* Closed images of Parallels' own have other words there than the
+	 * specification allows. */
 	if (header.in_use == PARALLELS_IN_USE)
 		log_note(options->log,
 			 "parallels: the image was not closed properly");
-	else if (header.in_use && header.in_use != PARALLELS_CLOSED)
-		check_corruption(report,
-				 "in_use is 0x%08x (0, 0x%08x and 0x%08x are "
-				 "allowed)",
-				 header.in_use, PARALLELS_CLOSED,
-				 PARALLELS_IN_USE);
 	return parallels_check_bat(source, &header, true, report, err);
 }

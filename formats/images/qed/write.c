@@ -168,18 +168,31 @@ static void plan_l1(struct qed_writer *w)
 	w->next = next; /* given out again as they are written */
 }
 
-/* What the open L2 table will hold; its place is the next one. */
-static int plan_l2(struct qed_writer *w, struct err *err)
+/* What the open L2 table will hold; its place is the next one. It is stored
+ * with the unit, in whose middle it may have to stand; all around what was put
+ * into it is a gap, which reads as zero. */
+static void plan_l2(struct qed_writer *w, struct unit *unit)
 {
+	struct table *table = &w->l2;
+	unsigned char *bytes;
+	uint64_t count;
+
 	uint64_t first = w->l2_index * w->header.entries;
 	uint64_t cluster = first;
 
 	take(w, w->header.table_size);
 	while ((cluster = next_data(w, cluster)) < first + w->header.entries) {
-		table_put(&w->l2, cluster - first, take(w, 1));
+		table_put(table, cluster - first, take(w, 1));
 		cluster++;
 	}
-	return table_store(w, &w->l2, w->l1.entry[w->l2_index], err);
+	count = table->high - table->low;
+	bytes = mem_zalloc((size_t)count * QED_ENTRY_LEN);
+	for (uint64_t i = 0; i < count; i++)
+		bytes_put_le64(bytes + i * QED_ENTRY_LEN,
+			       table->entry[table->low + i]);
+	unit_store_take(unit, w->writer.sink,
+			w->l1.entry[w->l2_index] + table->low * QED_ENTRY_LEN,
+			bytes, (size_t)count * QED_ENTRY_LEN);
 }
 
 static int store_header(struct qed_writer *w, struct err *err)
@@ -206,8 +219,10 @@ static int start(struct qed_writer *w, struct err *err)
 /* ---- clusters ---- */
 
 /* The L2 table that maps guest cluster `cluster` is open. Ranges come in
- * ascending order: one that was stored is not wanted again. */
-static int use_l2(struct qed_writer *w, uint64_t cluster, struct err *err)
+ * ascending order: one that was stored is not wanted again. `unit` may be NULL
+ * where nothing is planned. */
+static int use_l2(struct qed_writer *w, struct unit *unit, uint64_t cluster,
+		  struct err *err)
 {
 	uint64_t index = cluster / w->header.entries;
 
@@ -217,7 +232,9 @@ static int use_l2(struct qed_writer *w, uint64_t cluster, struct err *err)
 		return -1;
 	w->l2_open = true;
 	w->l2_index = index;
-	return w->survey ? plan_l2(w, err) : 0;
+	if (w->survey)
+		plan_l2(w, unit);
+	return 0;
 }
 
 static int place_data(struct qed_writer *w, struct unit *unit, size_t at,
@@ -227,7 +244,7 @@ static int place_data(struct qed_writer *w, struct unit *unit, size_t at,
 	uint64_t guest = unit->offset + at, cluster = guest / cluster_size;
 	uint64_t i = cluster % w->header.entries;
 
-	if (use_l2(w, cluster, err))
+	if (use_l2(w, unit, cluster, err))
 		return -1;
 	if (w->l2.entry[i] <= QED_ENTRY_ZERO) {
 		if (w->survey)
@@ -258,7 +275,7 @@ static int qed_zero(struct writer *writer, uint64_t offset, uint64_t length,
 	if (start(w, err))
 		return -1;
 	for (; w->config.backing && cluster < end; cluster++) {
-		if (use_l2(w, cluster, err))
+		if (use_l2(w, NULL, cluster, err))
 			return -1;
 		if (!w->l2.entry[cluster % w->header.entries])
 			table_put(&w->l2, cluster % w->header.entries,
@@ -305,7 +322,7 @@ static int qed_reserve(struct writer *writer, uint64_t offset, uint64_t length,
 			return -1;
 	*place = take(w, count);
 	for (uint64_t i = 0; i < count; i++) {
-		if (use_l2(w, first + i, err))
+		if (use_l2(w, NULL, first + i, err))
 			return -1;
 		table_put(&w->l2, (first + i) % w->header.entries,
 			  *place + i * cluster_size);
