@@ -10,7 +10,8 @@
 
 const struct driver_option qed_options[] = {
 	{ "cluster_size", "4K..64M", "64K", "bytes of a cluster" },
-	{ "table_size", "1..16", "4", "clusters of an L1 or L2 table" },
+	{ "table_size", "1..16", "4",
+	  "clusters of an L1 or L2 table (QEMU reads no 1)" },
 	{ "backing_file", "NAME", NULL, "what is below, stored as it stands" },
 	{ "backing_fmt", "FORMAT", NULL,
 	  "the format of backing_file; only raw is noted" },

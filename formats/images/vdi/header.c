@@ -218,8 +218,10 @@ void vdi_info(const struct vdi_header *header, struct facts *facts)
 	facts_number(facts, "data-offset", header->data);
 	uuid_fact(facts, "uuid", header->uuid);
 	uuid_fact(facts, "modify-uuid", header->modify);
+	/* The parent is known by nothing else; the fact says that the image
+	 * does not stand alone. */
 	if (vdi_header_needs_parent(header))
-		uuid_fact(facts, "parent-uuid", header->link);
+		uuid_fact(facts, "backing-file", header->link);
 	if (*header->comment)
 		facts_text(facts, "comment", "%.*s", VDI_COMMENT_LEN - 1,
 			   header->comment);
