@@ -21,6 +21,8 @@
 /* Slices one call may look at: enough to join long runs, few enough that a
  * short question is answered soon. */
 #define SLICES_A_RUN 16
+/* Data runs are used a unit at a time: longer ones are looked up in vain. */
+#define RUN_ENOUGH GIB
 
 struct block_map {
 	struct block_map_form form;
@@ -94,17 +96,6 @@ static int judge(const struct block_map *map, uint64_t index, uint32_t entry,
 	return 0;
 }
 
-/* Append `next` to `run` if that makes one run. */
-static bool join(struct extent *run, const struct extent *next)
-{
-	if (run->kind != next->kind ||
-	    (run->kind == EXTENT_DATA &&
-	     run->place + run->length != next->place))
-		return false;
-	run->length += next->length;
-	return true;
-}
-
 /* Runs out of one slice, from *at on: goes on with `out` when that is not
  * empty. 1: there may be more to join in the next slice. */
 static int slice_run(const struct block_map *map, const unsigned char *entries,
@@ -133,9 +124,11 @@ static int slice_run(const struct block_map *map, const unsigned char *entries,
 		}
 		if (!out->length)
 			*out = next;
-		else if (!join(out, &next))
+		else if (!extent_join(out, &next))
 			return 0;
 		*at = next.offset + next.length;
+		if (out->kind == EXTENT_DATA && out->length >= RUN_ENOUGH)
+			return 0;
 	}
 	return 1;
 }

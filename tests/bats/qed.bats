@@ -87,7 +87,7 @@ make_qed() { python3 "$fixtures/make_qed.py" "$@"; }
 	make_qed in.qed guest=want.raw unclean
 	runs 0 in.qed got.raw
 	same_bytes want.raw got.raw
-	[[ $stderr == *"not closed properly; its tables were checked"* ]]
+	[[ $stderr == *"not closed properly; its mapping was checked"* ]]
 	make_qed in.qed unclean 'l2[2]=12288'
 	fails 65 '*not closed properly*overlaps*qemu-img check -r all*' \
 		in.qed out.raw

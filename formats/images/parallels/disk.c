@@ -4,12 +4,12 @@
  * BAT is looked up is block_map.h's.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
 #include "formats/images/parallels/parallels.h"
+#include "formats/unclean.h"
 
 struct parallels_disk {
 	struct disk disk;
@@ -103,41 +103,26 @@ struct block_map *parallels_map(struct source *source,
 	return block_map_open(source, &form, memory, err);
 }
 
-/* The first finding is kept. */
-struct first_finding {
-	struct check_report report;
-	char line[256];
-};
-
-static void note_first(struct check_report *report, const char *line)
+static int check_bat(struct source *source, const void *image,
+		     struct check_report *report, struct err *err)
 {
-	struct first_finding *first = (struct first_finding *)report;
-
-	if (report->corruptions && !*first->line)
-		snprintf(first->line, sizeof first->line, "%s", line);
+	return parallels_check_bat(source, image, false, report, err);
 }
 
-/* An image that was not closed properly is read if a check finds nothing but
- * leaks: then its BAT says what was last made known of it. */
 static int check_unclean(const struct parallels_header *header,
 			 struct source *source, struct log *log,
 			 struct err *err)
 {
-	struct first_finding first = { .report.emit = note_first };
+	const struct unclean unclean = {
+		.format = "parallels",
+		.tables = "BAT",
+		.check = check_bat,
+		.image = header,
+	};
 
 	if (header->in_use != PARALLELS_IN_USE)
 		return 0;
-	if (parallels_check_bat(source, header, false, &first.report, err))
-		return -1;
-	if (first.report.corruptions)
-		return err_set(err, ERR_DAMAGED,
-			       "the image was not closed properly, and its BAT "
-			       "is damaged (%s): repair it with `qemu-img "
-			       "check -r all`",
-			       first.line);
-	log_note(log, "parallels: the image was not closed properly; its BAT "
-		      "was checked and is sound");
-	return 0;
+	return unclean_check(&unclean, source, log, err);
 }
 
 struct disk *parallels_open(struct source *source,

@@ -3,14 +3,13 @@
  * Owns the disk face of QED: opening an image with its backing file, reads and
  * extents. Does not decide whether the backing file may be followed.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
 #include "formats/images/qed/qed.h"
+#include "formats/unclean.h"
 
 struct qed_disk {
 	struct disk disk;
@@ -155,41 +154,20 @@ static int open_backing(struct qed_disk *image,
 	return 0;
 }
 
-/* The first finding is kept. */
-struct first_finding {
-	struct check_report report;
-	char line[256];
-};
-
-static void note_first(struct check_report *report, const char *line)
-{
-	struct first_finding *first = (struct first_finding *)report;
-
-	if (report->corruptions && !*first->line)
-		snprintf(first->line, sizeof first->line, "%s", line);
-}
-
-/* An image that was not closed properly may have tables that do not belong
- * together ("Consistency checking"): it is read if a check finds nothing but
- * leaks. */
+/* "Consistency checking" is mandatory for such an image. */
 static int check_unclean(const struct qed_disk *image, struct source *source,
 			 struct log *log, struct err *err)
 {
-	struct first_finding first = { .report.emit = note_first };
+	const struct unclean unclean = {
+		.format = "qed",
+		.tables = "mapping",
+		.check = qed_tables_check,
+		.image = &image->header,
+	};
 
 	if (!(image->header.features & QED_F_NEED_CHECK))
 		return 0;
-	if (qed_tables_check(source, &image->header, &first.report, err))
-		return -1;
-	if (first.report.corruptions)
-		return err_set(err, ERR_DAMAGED,
-			       "the image was not closed properly, and its "
-			       "tables are damaged (%s): repair it with "
-			       "`qemu-img check -r all`",
-			       first.line);
-	log_note(log, "qed: the image was not closed properly; its tables were "
-		      "checked and are sound");
-	return 0;
+	return unclean_check(&unclean, source, log, err);
 }
 
 struct disk *qed_open(struct source *source,

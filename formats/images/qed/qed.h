@@ -102,8 +102,9 @@ void qed_tables_close(struct qed_tables *tables);
  * far as is cheap. EXTENT_HOLE: unallocated, the backing file has it. */
 int qed_tables_run(struct qed_tables *tables, uint64_t offset, uint64_t limit,
 		   struct extent *out, struct err *err);
-/* All entries of an image judged, and who uses what. */
-int qed_tables_check(struct source *source, const struct qed_header *header,
+/* All entries of an image judged, and who uses what. `header`: its struct
+ * qed_header. */
+int qed_tables_check(struct source *source, const void *header,
 		     struct check_report *report, struct err *err);
 
 /* ---- the driver's faces ---- */

@@ -20,6 +20,8 @@
 /* Slices one call may look at: enough to join long runs, few enough that a
  * short question is answered soon. */
 #define SLICES_A_RUN 16
+/* Data runs are used a unit at a time: longer ones are looked up in vain. */
+#define RUN_ENOUGH GIB
 
 /* Header and L1 table, the places nothing else may have. */
 static bool is_taken(const struct qed_header *header, uint64_t offset,
@@ -139,17 +141,6 @@ void qed_tables_close(struct qed_tables *tables)
 	tables->cache = table_cache_close(tables->cache);
 }
 
-/* Append `next` to `run` if that makes one run. */
-static bool join(struct extent *run, const struct extent *next)
-{
-	if (run->kind != next->kind ||
-	    (run->kind == EXTENT_DATA &&
-	     run->place + run->length != next->place))
-		return false;
-	run->length += next->length;
-	return true;
-}
-
 /* No L2 table: the run reaches to the next one there is. */
 static void absent_run(const struct qed_tables *tables, uint64_t offset,
 		       uint64_t end, struct extent *out)
@@ -190,7 +181,7 @@ static int entries_run(const struct qed_tables *tables,
 		}
 		if (at == offset)
 			*out = next;
-		else if (!join(out, &next))
+		else if (!extent_join(out, &next))
 			break;
 		at = next.offset + next.length;
 	}
@@ -229,7 +220,9 @@ int qed_tables_run(struct qed_tables *tables, uint64_t offset, uint64_t limit,
 	unsigned slices = 0;
 
 	/* Each turn moves on by a run, which is not empty. */
-	while (at < end && slices < SLICES_A_RUN) {
+	while (at < end && slices < SLICES_A_RUN &&
+	       !(at > offset && out->kind == EXTENT_DATA &&
+		 out->length >= RUN_ENOUGH)) {
 		table = tables->l1[at / header->l2_span];
 		if (!table) {
 			absent_run(tables, at, end, &next);
@@ -243,7 +236,7 @@ int qed_tables_run(struct qed_tables *tables, uint64_t offset, uint64_t limit,
 		}
 		if (at == offset)
 			*out = next;
-		else if (!join(out, &next))
+		else if (!extent_join(out, &next))
 			break;
 		at += next.length;
 	}
@@ -327,7 +320,7 @@ static int check_tables(struct qed_tables *tables, struct usage *usage,
 	return 0;
 }
 
-int qed_tables_check(struct source *source, const struct qed_header *header,
+int qed_tables_check(struct source *source, const void *header,
 		     struct check_report *report, struct err *err)
 {
 	struct qed_tables tables;
