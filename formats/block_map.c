@@ -108,8 +108,8 @@ static int slice_run(const struct block_map *map, const unsigned char *entries,
 	struct extent next;
 
 	for (; index < stop && *at < end; index++) {
-		uint32_t entry = bytes_le32(
-			entries + index % SLICE_ENTRIES * ENTRY_LEN);
+		uint32_t entry =
+			bytes_le32(entries + index % SLICE_ENTRIES * ENTRY_LEN);
 
 		if (judge(map, index, entry, &next, err)) {
 			/* What comes before it is good. */
@@ -210,8 +210,8 @@ static int check_entry(struct block_map *map, struct usage *usage,
 }
 
 int block_map_check(struct block_map *map, struct usage *usage,
-		    struct check_report *report, uint32_t extra,
-		    uint64_t *used, struct err *err)
+		    struct check_report *report, uint32_t extra, uint64_t *used,
+		    struct err *err)
 {
 	AUTO_FREE unsigned char *slice = mem_buffer(SLICE);
 	uint64_t count = map->form.count, index = 0;

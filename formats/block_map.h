@@ -55,8 +55,8 @@ int block_map_read(struct block_map *map, void *buf, size_t len,
  * refers to is claimed: `extra` bytes in front of the data with it. *used is
  * how many entries have a block, those behind the disk's end too. */
 int block_map_check(struct block_map *map, struct usage *usage,
-		    struct check_report *report, uint32_t extra,
-		    uint64_t *used, struct err *err);
+		    struct check_report *report, uint32_t extra, uint64_t *used,
+		    struct err *err);
 /* Accepts NULL, returns NULL. */
 struct block_map *block_map_close(struct block_map *map);
 

@@ -124,8 +124,8 @@ static int clean(struct block_room *room, uint64_t place, struct err *err)
 {
 	if (!room->sink->seekable)
 		return 0; /* gaps are filled with zeros */
-	return sink_zero(room->sink, place, room->block_size,
-			 SINK_ZERO_SPARSE, err);
+	return sink_zero(room->sink, place, room->block_size, SINK_ZERO_SPARSE,
+			 err);
 }
 
 /* Does the unit hold data for all of the block that granule `i` begins? */
@@ -191,8 +191,8 @@ int block_room_reserve(struct block_room *room, uint64_t offset,
 	uint64_t end = offset + length, at;
 	bool fresh;
 
-	for (uint64_t guest = round_down(offset, room->block_size);
-	     guest < end; guest += room->block_size) {
+	for (uint64_t guest = round_down(offset, room->block_size); guest < end;
+	     guest += room->block_size) {
 		if (take(room, guest / room->block_size, &at, &fresh, err) ||
 		    (fresh &&
 		     (guest < offset || guest + room->block_size > end) &&

@@ -33,8 +33,9 @@ int unclean_check(const struct unclean *unclean, struct source *source,
 			       "is damaged (%s): repair it with `qemu-img "
 			       "check -r all`",
 			       unclean->tables, findings.first);
-	log_note(log, "%s: the image was not closed properly; its %s was "
-		      "checked and is sound",
+	log_note(log,
+		 "%s: the image was not closed properly; its %s was "
+		 "checked and is sound",
 		 unclean->format, unclean->tables);
 	return 0;
 }

@@ -13,7 +13,8 @@
 struct unclean {
 	const char *format; /* for the note: "qed" */
 	const char *tables; /* what is checked: "BAT" */
-	/* Reports on the tables of `image` in `source`; -1 for what stops it. */
+	/* Reports on the tables of `image` in `source`; -1 for what stops it.
+	 */
 	int (*check)(struct source *source, const void *image,
 		     struct check_report *report, struct err *err);
 	const void *image;

@@ -59,8 +59,8 @@ static int parallels_entry(const void *image, uint64_t index, uint32_t entry,
 			   struct err *err)
 {
 	const struct parallels_header *header = image;
-	uint64_t unit = header->extended ? header->cluster_size
-					 : PARALLELS_SECTOR;
+	uint64_t unit =
+		header->extended ? header->cluster_size : PARALLELS_SECTOR;
 	uint64_t end = PARALLELS_HEADER_LEN + (uint64_t)header->entries * 4;
 
 	*kind = entry ? EXTENT_DATA : EXTENT_HOLE;
@@ -126,8 +126,7 @@ static int check_unclean(const struct parallels_header *header,
 }
 
 struct disk *parallels_open(struct source *source,
-			    const struct open_options *options,
-			    struct err *err)
+			    const struct open_options *options, struct err *err)
 {
 	struct parallels_disk *image = mem_zalloc(sizeof *image);
 	AUTO_DISK struct disk *disk = &image->disk;
@@ -145,8 +144,8 @@ struct disk *parallels_open(struct source *source,
 	if (!options->metadata_only &&
 	    check_unclean(&image->header, source, options->log, err))
 		return NULL;
-	image->map = parallels_map(source, &image->header, options->memory,
-				   err);
+	image->map =
+		parallels_map(source, &image->header, options->memory, err);
 	if (!image->map)
 		return NULL;
 	disk->size = image->header.size;

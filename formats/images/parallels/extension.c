@@ -100,8 +100,8 @@ static int check_features(const struct extension *x, struct err *err)
 
 int parallels_extension_check(struct source *source,
 			      const struct parallels_header *header,
-			      struct usage *usage,
-			      struct check_report *report, struct err *err)
+			      struct usage *usage, struct check_report *report,
+			      struct err *err)
 {
 	struct extension x = { source, header, usage, report, NULL, 0 };
 	AUTO_FREE unsigned char *bytes = NULL;

@@ -21,8 +21,8 @@ static int get_magic(const unsigned char *bytes, size_t len,
 			       "the file ends within the header, after %zu "
 			       "bytes",
 			       len);
-	out->extended = !memcmp(bytes, PARALLELS_MAGIC_EXTENDED,
-				PARALLELS_MAGIC_LEN);
+	out->extended =
+		!memcmp(bytes, PARALLELS_MAGIC_EXTENDED, PARALLELS_MAGIC_LEN);
 	if (!out->extended &&
 	    memcmp(bytes, PARALLELS_MAGIC_OLD, PARALLELS_MAGIC_LEN))
 		return err_set(err, ERR_DAMAGED,
@@ -36,8 +36,7 @@ static int get_magic(const unsigned char *bytes, size_t len,
 	return 0;
 }
 
-static void get_fields(const unsigned char *bytes,
-		       struct parallels_header *out)
+static void get_fields(const unsigned char *bytes, struct parallels_header *out)
 {
 	out->heads = bytes_le32(bytes + PARALLELS_HEADS_AT);
 	out->cylinders = bytes_le32(bytes + PARALLELS_CYLINDERS_AT);
@@ -135,8 +134,7 @@ void parallels_header_put(const struct parallels_header *header,
 	bytes_put_le32(out + PARALLELS_DATA_AT, header->data_sector);
 }
 
-void parallels_info(const struct parallels_header *header,
-		    struct facts *facts)
+void parallels_info(const struct parallels_header *header, struct facts *facts)
 {
 	facts_text(facts, "variant", "%s",
 		   header->extended ? PARALLELS_MAGIC_EXTENDED

@@ -74,8 +74,7 @@ void parallels_header_put(const struct parallels_header *header,
 			  unsigned char *out);
 int parallels_header_read(struct source *source, struct parallels_header *out,
 			  struct err *err);
-void parallels_info(const struct parallels_header *header,
-		    struct facts *facts);
+void parallels_info(const struct parallels_header *header, struct facts *facts);
 /* `header` is borrowed. */
 struct block_map *parallels_map(struct source *source,
 				const struct parallels_header *header,
@@ -85,8 +84,8 @@ struct block_map *parallels_map(struct source *source,
  * data; its MD5 sum is not verified. */
 int parallels_extension_check(struct source *source,
 			      const struct parallels_header *header,
-			      struct usage *usage,
-			      struct check_report *report, struct err *err);
+			      struct usage *usage, struct check_report *report,
+			      struct err *err);
 /* The BAT; and, with `extension`, all else. */
 int parallels_check_bat(struct source *source,
 			const struct parallels_header *header, bool extension,
@@ -109,7 +108,7 @@ struct writer *parallels_create(struct sink *sink,
 int parallels_check_options(const struct create_options *options,
 			    struct err *err);
 uint32_t parallels_survey_granule(const struct create_options *options);
-uint64_t parallels_measure(const struct create_options *options,
-			   uint64_t size, uint64_t data);
+uint64_t parallels_measure(const struct create_options *options, uint64_t size,
+			   uint64_t data);
 
 #endif

@@ -79,8 +79,8 @@ static uint64_t data_at(uint64_t clusters, uint32_t cluster_size)
 	return round_up(PARALLELS_HEADER_LEN + clusters * 4, cluster_size);
 }
 
-uint64_t parallels_measure(const struct create_options *options,
-			   uint64_t size, uint64_t data)
+uint64_t parallels_measure(const struct create_options *options, uint64_t size,
+			   uint64_t data)
 {
 	uint32_t cluster_size;
 	struct err err;
@@ -115,8 +115,7 @@ static int store_head(struct parallels_writer *w, struct err *err)
 	if (!sink->seekable && sink_write(sink, bytes, sizeof bytes, 0, err))
 		return -1;
 	if (block_room_store(room, PARALLELS_HEADER_LEN, clusters,
-			     (uint32_t)(room->data / room->block_size), 0,
-			     err))
+			     (uint32_t)(room->data / room->block_size), 0, err))
 		return -1;
 	if (!sink->seekable)
 		return 0;
@@ -165,10 +164,9 @@ static int parallels_finish(struct writer *writer, uint64_t size,
 	struct parallels_writer *w = self(writer);
 
 	if (w->size_known && size != w->size)
-		return err_set(err, ERR_BUG,
-			       "size was announced as %llu and is %llu",
-			       (unsigned long long)w->size,
-			       (unsigned long long)size);
+		return err_set(
+			err, ERR_BUG, "size was announced as %llu and is %llu",
+			(unsigned long long)w->size, (unsigned long long)size);
 	w->size = size;
 	if (start(w, err) || (writer->sink->seekable && store_head(w, err)))
 		return -1;

@@ -59,9 +59,9 @@ static int qed_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 			return -1;
 		part = (size_t)run.length;
 		if (run.kind == EXTENT_DATA)
-			failed = source_read_all(image->tables.source, at,
-						 part, run.place,
-						 "data cluster", err);
+			failed =
+				source_read_all(image->tables.source, at, part,
+						run.place, "data cluster", err);
 		else if (run.kind == EXTENT_HOLE)
 			failed = read_below(image, at, part, offset, err);
 		else
@@ -170,16 +170,16 @@ static int check_unclean(const struct qed_disk *image, struct source *source,
 	return unclean_check(&unclean, source, log, err);
 }
 
-struct disk *qed_open(struct source *source,
-		      const struct open_options *options, struct err *err)
+struct disk *qed_open(struct source *source, const struct open_options *options,
+		      struct err *err)
 {
 	struct qed_disk *image = mem_zalloc(sizeof *image);
 	AUTO_DISK struct disk *disk = &image->disk;
 
 	disk_init(disk, &qed_ops, "qed");
 	if (options->snapshot) {
-		err_set(err, ERR_UNSUPPORTED,
-			"QED has no snapshots, so no %s", options->snapshot);
+		err_set(err, ERR_UNSUPPORTED, "QED has no snapshots, so no %s",
+			options->snapshot);
 		return NULL;
 	}
 	if (qed_header_read(source, &image->header, err))

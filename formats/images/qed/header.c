@@ -39,8 +39,7 @@ static int get_sizes(const unsigned char *bytes, struct qed_header *out,
 
 void qed_header_derive(struct qed_header *header)
 {
-	header->table_len =
-		(uint64_t)header->table_size * header->cluster_size;
+	header->table_len = (uint64_t)header->table_size * header->cluster_size;
 	header->entries = header->table_len / QED_ENTRY_LEN;
 	header->l2_span = header->entries * header->cluster_size;
 	header->l1_used = div_up(header->size, header->l2_span);
@@ -62,8 +61,7 @@ static int check_size(const struct qed_header *header, struct err *err)
 		return err_set(err, ERR_DAMAGED,
 			       "size %" PRIu64 " is more than its tables map "
 			       "(%" PRIu64 ")",
-			       header->size,
-			       header->entries * header->l2_span);
+			       header->size, header->entries * header->l2_span);
 	return 0;
 }
 
@@ -118,9 +116,8 @@ static int check_name(const struct qed_header *header, struct err *err)
 	return 0;
 }
 
-int qed_header_parse(const unsigned char *bytes, size_t len,
-		     uint64_t file_size, struct qed_header *out,
-		     struct err *err)
+int qed_header_parse(const unsigned char *bytes, size_t len, uint64_t file_size,
+		     struct qed_header *out, struct err *err)
 {
 	memset(out, 0, sizeof *out);
 	if (len < QED_HEADER_LEN)

@@ -25,7 +25,7 @@
 /* "Header" */
 #define QED_MAGIC 0x00444551u /* "QED\0" */
 #define QED_CLUSTER_SIZE_AT 4
-#define QED_TABLE_SIZE_AT 8  /* of L1 and L2, in clusters */
+#define QED_TABLE_SIZE_AT 8   /* of L1 and L2, in clusters */
 #define QED_HEADER_SIZE_AT 12 /* in clusters */
 #define QED_FEATURES_AT 16
 #define QED_COMPAT_AT 24
@@ -72,9 +72,8 @@ struct qed_header {
 /* Out of the first `len` bytes of the file, all fields in range; `file_size`
  * UINT64_MAX: not known (a stream). The backing file's name is taken when it
  * lies within `len`. */
-int qed_header_parse(const unsigned char *bytes, size_t len,
-		     uint64_t file_size, struct qed_header *out,
-		     struct err *err);
+int qed_header_parse(const unsigned char *bytes, size_t len, uint64_t file_size,
+		     struct qed_header *out, struct err *err);
 /* The same from a seekable source, with the name. */
 int qed_header_read(struct source *source, struct qed_header *out,
 		    struct err *err);
@@ -109,8 +108,8 @@ int qed_tables_check(struct source *source, const void *header,
 
 /* ---- the driver's faces ---- */
 
-struct disk *qed_open(struct source *source,
-		      const struct open_options *options, struct err *err);
+struct disk *qed_open(struct source *source, const struct open_options *options,
+		      struct err *err);
 int qed_peek(const unsigned char *head, size_t len, uint64_t *size,
 	     struct facts *facts, struct err *err);
 int qed_check(struct source *source, const struct open_options *options,

@@ -99,8 +99,8 @@ static int check_shared(const uint64_t *l1, uint64_t count, struct err *err)
 	return 0;
 }
 
-static uint64_t *read_l1(struct source *source,
-			 const struct qed_header *header, struct err *err)
+static uint64_t *read_l1(struct source *source, const struct qed_header *header,
+			 struct err *err)
 {
 	uint64_t count = header->l1_used;
 	uint64_t *l1 = mem_capped(max_u64(count, 1), sizeof *l1,
@@ -125,12 +125,11 @@ int qed_tables_open(struct qed_tables *tables, const struct qed_header *header,
 	tables->header = header;
 	tables->source = source;
 	tables->l1 = read_l1(source, header, err);
-	if (!tables->l1 ||
-	    check_shared(tables->l1, header->l1_used, err))
+	if (!tables->l1 || check_shared(tables->l1, header->l1_used, err))
 		return -1;
 	tables->slice = (size_t)min_u64(header->table_len, SLICE_MAX);
-	tables->cache = table_cache_open(source, "L2 table", tables->slice,
-					 memory);
+	tables->cache =
+		table_cache_open(source, "L2 table", tables->slice, memory);
 	return 0;
 }
 
@@ -188,9 +187,8 @@ static int entries_run(const struct qed_tables *tables,
 	return 0;
 }
 
-static int slice_run(struct qed_tables *tables, uint64_t table,
-		     uint64_t offset, uint64_t end, struct extent *out,
-		     struct err *err)
+static int slice_run(struct qed_tables *tables, uint64_t table, uint64_t offset,
+		     uint64_t end, struct extent *out, struct err *err)
 {
 	const struct qed_header *header = tables->header;
 	uint64_t count = tables->slice / QED_ENTRY_LEN;
@@ -199,10 +197,9 @@ static int slice_run(struct qed_tables *tables, uint64_t table,
 	struct table_slot *slot;
 	int status;
 
-	entries = table_cache_hold(tables->cache,
-				   table + first % header->entries *
-						   QED_ENTRY_LEN,
-				   &slot, err);
+	entries = table_cache_hold(
+		tables->cache, table + first % header->entries * QED_ENTRY_LEN,
+		&slot, err);
 	if (!entries)
 		return -1;
 	status = entries_run(tables, entries, first, offset, end, out, err);
@@ -262,15 +259,15 @@ static int check_entry(struct qed_tables *tables, struct usage *usage,
 	if (run.kind != EXTENT_DATA)
 		return 0;
 	/* What the guest sees is there; the rest of a last cluster need not. */
-	return usage_claim(usage, report, "data cluster", run.place,
-			   min_u64(cluster_size,
-				   tables->source->size - run.place),
-			   err);
+	return usage_claim(
+		usage, report, "data cluster", run.place,
+		min_u64(cluster_size, tables->source->size - run.place), err);
 }
 
 /* One L2 table, in parts that fit `part`. */
 static int check_l2(struct qed_tables *tables, struct usage *usage,
-		    struct check_report *report, uint64_t index, struct err *err)
+		    struct check_report *report, uint64_t index,
+		    struct err *err)
 {
 	const struct qed_header *header = tables->header;
 	AUTO_FREE unsigned char *part = mem_buffer(tables->slice);

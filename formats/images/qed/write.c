@@ -29,7 +29,8 @@ struct table {
 
 struct qed_writer {
 	struct writer writer;
-	struct qed_header header; /* of the image; size and l1_used at the end */
+	struct qed_header
+		header; /* of the image; size and l1_used at the end */
 	struct qed_config config;
 	bool size_known;
 	const struct survey *survey; /* append-only, else NULL */
@@ -86,8 +87,7 @@ static int table_store(struct qed_writer *w, const struct table *table,
 			for (uint64_t k = 0; k < here; k++)
 				bytes_put_le64(part + k * QED_ENTRY_LEN,
 					       table->entry[i + k]);
-			failed = sink_write(w->writer.sink, part, len, at,
-					    err);
+			failed = sink_write(w->writer.sink, part, len, at, err);
 		}
 		if (failed)
 			return -1;
@@ -130,8 +130,7 @@ static int store_l2(struct qed_writer *w, struct err *err)
 		return 0;
 	w->l2_open = false;
 	/* Planned ones were stored when they were opened. */
-	if (!w->survey &&
-	    table_store(w, &w->l2, w->l1.entry[w->l2_index], err))
+	if (!w->survey && table_store(w, &w->l2, w->l1.entry[w->l2_index], err))
 		return -1;
 	table_reset(&w->l2);
 	return 0;
@@ -197,11 +196,16 @@ static void plan_l2(struct qed_writer *w, struct unit *unit)
 
 static int store_header(struct qed_writer *w, struct err *err)
 {
-	AUTO_FREE unsigned char *bytes = mem_zalloc(w->header.cluster_size);
+	unsigned char bytes[QED_HEADER_LEN + QED_NAME_LEN] = { 0 };
+	uint64_t len = QED_HEADER_LEN + w->header.backing_len;
+	struct sink *sink = w->writer.sink;
 
 	qed_header_put(&w->header, bytes);
-	return sink_write(w->writer.sink, bytes,
-			  QED_HEADER_LEN + w->header.backing_len, 0, err);
+	/* An append-only sink fills the gap by itself. */
+	if (sink->seekable &&
+	    sink_zero(sink, len, w->header.first - len, SINK_ZERO_SPARSE, err))
+		return -1;
+	return sink_write(sink, bytes, (size_t)len, 0, err);
 }
 
 /* All that is before the first L2 table, where it must come first. */
@@ -257,9 +261,8 @@ static int place_data(struct qed_writer *w, struct unit *unit, size_t at,
 			return -1;
 	}
 	/* The granule is zero beyond the disk's end. */
-	unit_store(unit, w->writer.sink,
-		   w->l2.entry[i] + guest % cluster_size, unit->data + at,
-		   w->writer.granule);
+	unit_store(unit, w->writer.sink, w->l2.entry[i] + guest % cluster_size,
+		   unit->data + at, w->writer.granule);
 	return 0;
 }
 
@@ -378,8 +381,7 @@ static const struct writer_ops large_ops = {
 };
 
 struct writer *qed_create(struct sink *sink,
-			  const struct create_options *options,
-			  struct err *err)
+			  const struct create_options *options, struct err *err)
 {
 	struct qed_config config;
 	bool large;

@@ -21,8 +21,7 @@ const struct driver_option qed_options[] = {
 static int parse_backing(const struct create_options *options,
 			 struct qed_config *out, struct err *err)
 {
-	const char *format = create_option(options, qed_options,
-					   "backing_fmt");
+	const char *format = create_option(options, qed_options, "backing_fmt");
 
 	out->backing = create_option(options, qed_options, "backing_file");
 	if (format && !out->backing)
@@ -45,8 +44,7 @@ int qed_config_parse(const struct create_options *options,
 	memset(out, 0, sizeof *out);
 	if (create_option_size(options, qed_options, "cluster_size", &cluster,
 			       err) ||
-	    create_option_size(options, qed_options, "table_size", &table,
-			       err))
+	    create_option_size(options, qed_options, "table_size", &table, err))
 		return -1;
 	if (!is_power_of_two(cluster))
 		return err_set(err, ERR_USAGE,

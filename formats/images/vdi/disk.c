@@ -30,8 +30,7 @@ static int refuse_parent(const struct vdi_header *header, struct err *err)
 	return err_set(err, ERR_UNSUPPORTED,
 		       "%s image, which lacks what is in its parent %s: "
 		       "flatten it with `VBoxManage clonemedium`",
-		       header->type == VDI_UNDO ? "an undo"
-						: "a differencing",
+		       header->type == VDI_UNDO ? "an undo" : "a differencing",
 		       text);
 }
 
@@ -115,8 +114,8 @@ static struct block_map *open_map(struct source *source,
 	return block_map_open(source, &form, options->memory, err);
 }
 
-struct disk *vdi_open(struct source *source,
-		      const struct open_options *options, struct err *err)
+struct disk *vdi_open(struct source *source, const struct open_options *options,
+		      struct err *err)
 {
 	struct vdi_disk *image = mem_zalloc(sizeof *image);
 	AUTO_DISK struct disk *disk = &image->disk;

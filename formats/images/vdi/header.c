@@ -100,8 +100,8 @@ static int check_blocks(const struct vdi_header *header, struct err *err)
 		return err_set(err, ERR_DAMAGED,
 			       "%u blocks of %u bytes are too few for a disk "
 			       "of %" PRIu64 " bytes (%" PRIu64 " needed)",
-			       header->blocks, header->block_size,
-			       header->size, needed);
+			       header->blocks, header->block_size, header->size,
+			       needed);
 	return 0;
 }
 
@@ -135,10 +135,9 @@ int vdi_header_parse(const unsigned char *bytes, size_t len,
 			       "bytes",
 			       len);
 	if (bytes_le32(bytes + VDI_SIGNATURE_AT) != VDI_SIGNATURE)
-		return err_set(err, ERR_DAMAGED,
-			       "signature 0x%08x is not 0x%08x",
-			       bytes_le32(bytes + VDI_SIGNATURE_AT),
-			       VDI_SIGNATURE);
+		return err_set(
+			err, ERR_DAMAGED, "signature 0x%08x is not 0x%08x",
+			bytes_le32(bytes + VDI_SIGNATURE_AT), VDI_SIGNATURE);
 	out->version = bytes_le32(bytes + VDI_VERSION_AT);
 	/* Minor versions of 1 differ in what follows the fields known here. */
 	if (out->version == VDI_VERSION_OLD)

@@ -105,8 +105,8 @@ void vdi_header_put(const struct vdi_header *header, unsigned char *out);
 void vdi_info(const struct vdi_header *header, struct facts *facts);
 
 /* The driver's faces. */
-struct disk *vdi_open(struct source *source,
-		      const struct open_options *options, struct err *err);
+struct disk *vdi_open(struct source *source, const struct open_options *options,
+		      struct err *err);
 int vdi_peek(const unsigned char *head, size_t len, uint64_t *size,
 	     struct facts *facts, struct err *err);
 int vdi_check(struct source *source, const struct open_options *options,

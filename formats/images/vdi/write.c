@@ -68,8 +68,8 @@ static struct vdi_writer *self(struct writer *writer)
 static int parse(const struct create_options *options, struct config *out,
 		 struct err *err)
 {
-	const char *value = create_option(options, vdi_options,
-					  "preallocation");
+	const char *value =
+		create_option(options, vdi_options, "preallocation");
 	uint64_t block_size;
 
 	if (create_option_bool(options, vdi_options, "static", &out->fixed,
@@ -274,10 +274,9 @@ static int vdi_finish(struct writer *writer, uint64_t size, struct err *err)
 	struct vdi_writer *w = self(writer);
 
 	if (w->size_known && size != w->size)
-		return err_set(err, ERR_BUG,
-			       "size was announced as %llu and is %llu",
-			       (unsigned long long)w->size,
-			       (unsigned long long)size);
+		return err_set(
+			err, ERR_BUG, "size was announced as %llu and is %llu",
+			(unsigned long long)w->size, (unsigned long long)size);
 	w->size = size;
 	if (w->room.fixed && fill(w, err))
 		return -1;
@@ -306,8 +305,8 @@ static const struct writer_ops vdi_ops = {
 	.close = vdi_writer_close,
 };
 
-static int open_room(struct vdi_writer *w,
-		     const struct create_options *options, struct err *err)
+static int open_room(struct vdi_writer *w, const struct create_options *options,
+		     struct err *err)
 {
 	struct block_room *room = &w->room;
 	struct sink *sink = w->writer.sink;
@@ -329,8 +328,8 @@ static int open_room(struct vdi_writer *w,
 			    sink->seekable ? NULL : options->survey, err))
 		return -1;
 	/* Room for all of it at once: no room is found out before any work. */
-	if (!room->fixed || room->how != SINK_ZERO_ALLOCATE ||
-	    !w->size_known || !sink->seekable)
+	if (!room->fixed || room->how != SINK_ZERO_ALLOCATE || !w->size_known ||
+	    !sink->seekable)
 		return 0;
 	if (sink->fresh) /* it stays zero where nothing is written */
 		room->how = SINK_ZERO_SPARSE;
@@ -339,8 +338,7 @@ static int open_room(struct vdi_writer *w,
 }
 
 struct writer *vdi_create(struct sink *sink,
-			  const struct create_options *options,
-			  struct err *err)
+			  const struct create_options *options, struct err *err)
 {
 	AUTO_WRITER struct writer *writer = NULL;
 	struct config config;
