@@ -14,8 +14,12 @@ extern const struct driver driver_raw, driver_qcow2, driver_vdi, driver_qed,
 	driver_parallels;
 
 const struct driver *const driver_table[] = {
-	&driver_raw,	&driver_qcow2,	   &driver_vdi,
-	&driver_qed,	&driver_parallels, NULL,
+	&driver_raw,
+	&driver_qcow2,
+	&driver_vdi,
+	&driver_qed,
+	&driver_parallels,
+	NULL,
 };
 
 static bool in_list(const char *const *list, const char *name)
