@@ -21,6 +21,8 @@ struct making_of {
 	bool dirty;	 /* to one that holds other bytes before */
 	bool other_way;	 /* zeros as units, stores backwards */
 	unsigned fail_at; /* this operation of the sink fails; 0: none */
+	/* What the survey saw; NULL: the guest. */
+	const struct guest *surveyed;
 };
 
 struct made {
@@ -77,7 +79,7 @@ static inline void make(struct made *made, const struct making_of *of)
 	options->sector_size = 512;
 	CHECK_EQ(driver_check_options(of->driver, options, &made->err), 0);
 	if (of->append) {
-		CHECK_EQ(make_survey(of->guest,
+		CHECK_EQ(make_survey(of->surveyed ? of->surveyed : of->guest,
 				     of->driver->survey_granule(options),
 				     &survey, &made->err),
 			 0);
@@ -91,7 +93,7 @@ static inline void make(struct made *made, const struct making_of *of)
 		made->done = !make_image(&making, writer, &made->err);
 	writer_close(writer);
 	survey_clear(&survey);
-	if (!of->fail_at && !made->done)
+	if (!of->fail_at && !of->surveyed && !made->done)
 		fprintf(stderr, "%s %s: %s\n", of->driver->name, of->options,
 			made->err.message);
 	made->bytes = files_memory_bytes(made->inner, &made->len);
@@ -232,6 +234,31 @@ static inline void check_failures_of(const struct driver *driver,
 		CHECK(!made.done);
 		CHECK(strstr(made.err.message, "injected"));
 		made_close(&made);
+	}
+}
+
+/* What was surveyed is not what comes: `both` when less is an error too. */
+static inline void check_changed(const struct driver *driver,
+				 const struct guest *guest,
+				 const char *options, bool both)
+{
+	struct guest dead = { .size = guest->size,
+			      .group = guest->group,
+			      .live = { { guest->size, 512 } } };
+	struct making_of of = { .driver = driver,
+				.guest = guest,
+				.options = options,
+				.append = true,
+				.surveyed = &dead };
+	struct made made;
+
+	for (int i = 0; i < (both ? 2 : 1); i++) {
+		make(&made, &of);
+		CHECK(!made.done);
+		CHECK_EQ(made.err.kind, ERR_TEMPORARY);
+		made_close(&made);
+		of.guest = &dead;
+		of.surveyed = guest;
 	}
 }
 

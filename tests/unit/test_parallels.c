@@ -25,6 +25,7 @@ static void test_ways(void)
 	check_ways(&driver_parallels, &small, "cluster_size=8M");
 	check_failures_of(&driver_parallels, &small, "", false);
 	check_failures_of(&driver_parallels, &small, "cluster_size=64K", true);
+	check_changed(&driver_parallels, &small, "", false);
 }
 
 static void test_cuts(void)

@@ -28,6 +28,9 @@ static void test_ways(void)
 			  false);
 	check_failures_of(&driver_qed, &small, "cluster_size=4K,table_size=1",
 			  true);
+	check_changed(&driver_qed, &small, "", true);
+	check_changed(&driver_qed, &small, "cluster_size=4K,table_size=1",
+		      true);
 }
 
 static void test_cuts(void)

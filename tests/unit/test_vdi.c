@@ -36,6 +36,7 @@ static void test_failures(void)
 	check_failures_of(&driver_vdi, &small, "block_size=64K", true);
 	check_failures_of(&driver_vdi, &small, "static=on", false);
 	check_failures_of(&driver_vdi, &small, "static=on", true);
+	check_changed(&driver_vdi, &small, "", false);
 }
 
 static void test_cuts(void)

@@ -4,9 +4,8 @@
 
 extern const struct driver driver_parallels;
 
-/* .hdd is the folder that holds a .hds and its descriptor; as the name of a
- * file it is one of old versions. */
-static const char *const parallels_suffixes[] = { ".hds", ".hdd", NULL };
+/* Not .hdd: that is the folder which holds a .hds and its descriptor. */
+static const char *const parallels_suffixes[] = { ".hds", NULL };
 
 static uint64_t parallels_round_size(const struct create_options *options,
 				     uint64_t size)

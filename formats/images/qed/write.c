@@ -34,6 +34,7 @@ struct qed_writer {
 	struct qed_config config;
 	bool size_known;
 	const struct survey *survey; /* append-only, else NULL */
+	uint64_t planned;	     /* the same: what `next` will be */
 	bool started;		     /* append-only: header and L1 are out */
 	struct table l1, l2;
 	bool l2_open;
@@ -164,22 +165,24 @@ static void plan_l1(struct qed_writer *w)
 		w->next++;
 		cluster++;
 	}
+	w->planned = w->next;
 	w->next = next; /* given out again as they are written */
 }
 
 /* What the open L2 table will hold; its place is the next one. It is stored
  * with the unit, in whose middle it may have to stand; all around what was put
  * into it is a gap, which reads as zero. */
-static void plan_l2(struct qed_writer *w, struct unit *unit)
+static int plan_l2(struct qed_writer *w, struct unit *unit, struct err *err)
 {
 	struct table *table = &w->l2;
-	unsigned char *bytes;
-	uint64_t count;
-
 	uint64_t first = w->l2_index * w->header.entries;
-	uint64_t cluster = first;
+	uint64_t place = w->l1.entry[w->l2_index];
+	uint64_t cluster = first, count;
+	unsigned char *bytes;
 
-	take(w, w->header.table_size);
+	/* Tables before this one came to nothing. */
+	if (take(w, w->header.table_size) != place)
+		return changed(first * w->header.cluster_size, err);
 	while ((cluster = next_data(w, cluster)) < first + w->header.entries) {
 		table_put(table, cluster - first, take(w, 1));
 		cluster++;
@@ -190,8 +193,9 @@ static void plan_l2(struct qed_writer *w, struct unit *unit)
 		bytes_put_le64(bytes + i * QED_ENTRY_LEN,
 			       table->entry[table->low + i]);
 	unit_store_take(unit, w->writer.sink,
-			w->l1.entry[w->l2_index] + table->low * QED_ENTRY_LEN,
-			bytes, (size_t)count * QED_ENTRY_LEN);
+			place + table->low * QED_ENTRY_LEN, bytes,
+			(size_t)count * QED_ENTRY_LEN);
+	return 0;
 }
 
 static int store_header(struct qed_writer *w, struct err *err)
@@ -236,9 +240,7 @@ static int use_l2(struct qed_writer *w, struct unit *unit, uint64_t cluster,
 		return -1;
 	w->l2_open = true;
 	w->l2_index = index;
-	if (w->survey)
-		plan_l2(w, unit);
-	return 0;
+	return w->survey ? plan_l2(w, unit, err) : 0;
 }
 
 static int place_data(struct qed_writer *w, struct unit *unit, size_t at,
@@ -349,6 +351,8 @@ static int qed_finish(struct writer *writer, uint64_t size, struct err *err)
 	    qed_config_size(&w->config, size, err))
 		return -1;
 	header->size = size;
+	if (w->survey && w->next != w->planned)
+		return changed(size, err);
 	if (!w->survey && (table_store(w, &w->l1, header->l1_offset, err) ||
 			   store_header(w, err)))
 		return -1;
