@@ -100,7 +100,7 @@ make_qed() { python3 "$fixtures/make_qed.py" "$@"; }
 	need python3
 	make_qed in.qed 'l2[2]=12288'
 	runs 2 check in.qed
-	[[ $output == *"data cluster at 12288 overlaps data cluster at 12288"* ]]
+	[[ $output == *"data cluster at 12288 overlaps data cluster at "* ]]
 	make_qed in.qed 'l2[3]=0'
 	runs 3 check in.qed
 	[[ $output == *"4096 bytes at 12288 are used by nothing"* ]]

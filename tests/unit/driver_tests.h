@@ -290,7 +290,8 @@ static inline void check_cuts(const struct driver *driver,
 	made_close(&made);
 }
 
-/* `from` is a whole number of units. Runs that are shared rather than written lie where the reader looks. */
+/* Runs that are shared rather than written lie where the reader looks. `from`
+ * is a whole number of units. */
 static inline void check_reserve(const struct driver *driver,
 				 const struct guest *guest,
 				 const char *options_text, uint64_t from,
