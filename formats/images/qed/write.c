@@ -29,13 +29,12 @@ struct table {
 
 struct qed_writer {
 	struct writer writer;
-	struct qed_header
-		header; /* of the image; size and l1_used at the end */
+	struct qed_header header; /* its size is right at the end */
 	struct qed_config config;
 	bool size_known;
 	const struct survey *survey; /* append-only, else NULL */
-	uint64_t planned;	     /* the same: what `next` will be */
-	bool started;		     /* append-only: header and L1 are out */
+	uint64_t planned;	     /* with it: what `next` will be */
+	bool started;		     /* with it: header and L1 are out */
 	struct table l1, l2;
 	bool l2_open;
 	uint64_t l2_index;
