@@ -215,7 +215,10 @@ bool probe_vdi(const struct probe_view *v, struct probe_hit *hit)
 	if (!memcmp(v->head, "<<<", 3))
 		hit->bits += 24;
 	data = bytes_le32(v->head + 344);
-	if (data >= 512)
+	/* The old header has map and data behind it, without a gap. */
+	if (!bytes_le16(v->head + 70))
+		hit->data_from = 420 + 4 * (uint64_t)bytes_le32(v->head + 364);
+	else if (data >= 512)
 		hit->data_from = data;
 	return true;
 }

@@ -3,6 +3,7 @@
 #ifndef IO_EXTENT_H
 #define IO_EXTENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct source;
@@ -25,5 +26,17 @@ struct extent {
 	struct source *source;
 	uint64_t place, stored;
 };
+
+/* Append `next`, which starts where `run` ends, if that makes one run; for
+ * plain extents of one source. */
+static inline bool extent_join(struct extent *run, const struct extent *next)
+{
+	if (run->kind != next->kind ||
+	    (run->kind == EXTENT_DATA &&
+	     run->place + run->length != next->place))
+		return false;
+	run->length += next->length;
+	return true;
+}
 
 #endif

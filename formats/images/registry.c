@@ -10,13 +10,17 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_qcow,
-	driver_bochs, driver_cloop, driver_dmg;
+extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_vdi,
+	driver_qed, driver_parallels, driver_qcow, driver_bochs, driver_cloop,
+	driver_dmg;
 
 const struct driver *const driver_table[] = {
 	&driver_raw,
 	&driver_qcow2,
 	&driver_vhd,
+	&driver_vdi,
+	&driver_qed,
+	&driver_parallels,
 	&driver_qcow,
 	&driver_bochs,
 	&driver_cloop,
