@@ -195,3 +195,12 @@ const char *block_codec_name(enum block_codec_id id)
 
 	return names[id];
 }
+
+uint32_t codec_crc32(uint32_t crc, const void *bytes, size_t len)
+{
+	if (inflate_isal.crc)
+		return inflate_isal.crc(crc, bytes, len);
+	if (block_libdeflate.crc)
+		return block_libdeflate.crc(crc, bytes, len);
+	return block_zlib.crc(crc, bytes, len);
+}
