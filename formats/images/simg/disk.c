@@ -84,7 +84,7 @@ static int add_chunk(struct runs *runs, const struct simg_chunk *chunk,
 		   : chunk->value	   ? RUN_FILL
 					   : RUN_ZERO;
 	run.place = chunk->type == SIMG_RAW ? chunk->place : chunk->value;
-	return runs_add(runs, &run, err) ? err_in(err, "simg") : 0;
+	return runs_add(runs, &run, err);
 }
 
 /* Ends: the scan counts the chunks. */
@@ -100,14 +100,14 @@ static int read_chunks(struct simg_scan *scan, struct runs *runs,
 	runs->size = scan->header.size;
 	if (got)
 		return -1;
-	return runs_finish(runs, false, err) ? err_in(err, "simg") : 0;
+	return runs_finish(runs, false, err);
 }
 
 static int refuse_options(const struct open_options *options, struct err *err)
 {
 	if (options && options->snapshot)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "simg: has no snapshots, so no %s",
+			       "has no snapshots, so no %s",
 			       options->snapshot);
 	return 0;
 }

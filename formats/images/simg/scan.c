@@ -16,10 +16,10 @@ int simg_header_parse(const unsigned char *head, struct simg_header *out,
 	uint16_t major = bytes_le16(head + 4);
 
 	if (bytes_le32(head) != SIMG_MAGIC)
-		return err_set(err, ERR_DAMAGED, "simg: no magic at 0");
+		return err_set(err, ERR_DAMAGED, "no magic at 0");
 	if (major != 1)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "simg: version %u is not 1", major);
+			       "version %u is not 1", major);
 	out->minor = bytes_le16(head + 6);
 	out->header_len = bytes_le16(head + 8);
 	out->chunk_len = bytes_le16(head + 10);
@@ -30,18 +30,18 @@ int simg_header_parse(const unsigned char *head, struct simg_header *out,
 	if (out->header_len < SIMG_HEADER_LEN ||
 	    out->chunk_len < SIMG_CHUNK_LEN)
 		return err_set(err, ERR_DAMAGED,
-			       "simg: headers of %u and %u bytes are shorter "
+			       "headers of %u and %u bytes are shorter "
 			       "than %u and %u",
 			       out->header_len, out->chunk_len,
 			       SIMG_HEADER_LEN, SIMG_CHUNK_LEN);
 	if (!out->block_size || out->block_size % 4)
 		return err_set(err, ERR_DAMAGED,
-			       "simg: block size %lu is not a multiple of 4",
+			       "block size %lu is not a multiple of 4",
 			       (unsigned long)out->block_size);
 	out->size = (uint64_t)out->blocks * out->block_size;
 	if (out->size > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_LIMIT,
-			       "simg: size %llu is above the limit %llu",
+			       "size %llu is above the limit %llu",
 			       ULL(out->size), ULL(LIMIT_DISK_SIZE));
 	return 0;
 }
@@ -54,7 +54,7 @@ int simg_scan_open(struct simg_scan *scan, struct source *source,
 	memset(scan, 0, sizeof *scan);
 	scan->source = source;
 	if (source_read_all(source, head, sizeof head, 0, "header", err))
-		return err_in(err, "simg");
+		return -1;
 	if (simg_header_parse(head, &scan->header, err))
 		return -1;
 	scan->at = scan->header.header_len;
@@ -67,7 +67,7 @@ static int read_value(struct simg_scan *scan, uint32_t *value,
 	unsigned char bytes[4];
 
 	if (source_read_all(scan->source, bytes, 4, scan->at, "chunk", err))
-		return err_in(err, "simg");
+		return -1;
 	*value = bytes_le32(bytes);
 	return 0;
 }
@@ -76,7 +76,7 @@ static int bad_chunk(const struct simg_scan *scan, const char *what,
 		     uint64_t found, uint64_t wanted, struct err *err)
 {
 	return err_set(err, ERR_DAMAGED,
-		       "simg: chunk %lu at %llu has %s %llu, not %llu",
+		       "chunk %lu at %llu has %s %llu, not %llu",
 		       (unsigned long)scan->chunk,
 		       ULL(scan->at - scan->header.chunk_len), what,
 		       ULL(found), ULL(wanted));
@@ -96,7 +96,7 @@ static int read_body(struct simg_scan *scan, struct simg_chunk *chunk,
 	if (scan->source->size_known &&
 	    !checked_inside(scan->at, body, file))
 		return err_set(err, ERR_DAMAGED,
-			       "simg: chunk %lu at %llu lies past the end of "
+			       "chunk %lu at %llu lies past the end of "
 			       "the file (%llu)",
 			       (unsigned long)scan->chunk, ULL(scan->at),
 			       ULL(file));
@@ -113,14 +113,14 @@ static int scan_end(struct simg_scan *scan, struct err *err)
 
 	if (scan->block != scan->header.blocks)
 		return err_set(err, ERR_DAMAGED,
-			       "simg: the chunks hold %llu blocks of %lu",
+			       "the chunks hold %llu blocks of %lu",
 			       ULL(scan->block),
 			       (unsigned long)scan->header.blocks);
 	if (source_read(scan->source, &byte, 1, scan->at, &got, err))
 		return -1;
 	if (got)
 		return err_set(err, ERR_DAMAGED,
-			       "simg: bytes follow the last chunk, from %llu",
+			       "bytes follow the last chunk, from %llu",
 			       ULL(scan->at));
 	return 0;
 }
@@ -138,14 +138,14 @@ int simg_scan_next(struct simg_scan *scan, struct simg_chunk *out,
 		return scan_end(scan, err);
 	if (source_read_all(scan->source, head, sizeof head, scan->at,
 			    "chunk header", err))
-		return err_in(err, "simg");
+		return -1;
 	scan->at += header->chunk_len;
 	type = bytes_le16(head);
 	blocks = bytes_le32(head + 4);
 	total = bytes_le32(head + 8);
 	if (type < SIMG_RAW || type > SIMG_CRC32)
 		return err_set(err, ERR_DAMAGED,
-			       "simg: chunk %lu at %llu has the unknown type "
+			       "chunk %lu at %llu has the unknown type "
 			       "0x%04x",
 			       (unsigned long)scan->chunk,
 			       ULL(scan->at - header->chunk_len), type);

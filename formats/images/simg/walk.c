@@ -30,7 +30,7 @@ static int check_sum(const struct simg_walk *simg, uint32_t wanted,
 	if (simg->crc == wanted)
 		return 0;
 	return err_set(err, ERR_DAMAGED,
-		       "simg: the disk up to %llu has checksum %08lx, not "
+		       "the disk up to %llu has checksum %08lx, not "
 		       "%08lx as %s says",
 		       (unsigned long long)(simg->scan.block *
 					    simg->scan.header.block_size),
@@ -84,7 +84,7 @@ static int simg_next(struct walk *walk, void *buf, size_t len,
 		else if (source_read_all(simg->scan.source, buf, out->stored,
 					 chunk->place + simg->done, "data",
 					 err))
-			return err_in(err, "simg");
+			return -1;
 		simg->crc = codec_crc32(simg->crc, buf, out->stored);
 	}
 	simg->done += out->length;
@@ -108,7 +108,7 @@ struct walk *simg_walk(struct source *stream,
 	(void)spool_fd; /* the chunks come in order: nothing to keep */
 	if (options && options->snapshot) {
 		err_set(err, ERR_UNSUPPORTED,
-			"simg: has no snapshots, so no %s", options->snapshot);
+			"has no snapshots, so no %s", options->snapshot);
 		return NULL;
 	}
 	if (simg_scan_open(&scan, stream, err))

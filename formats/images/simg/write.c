@@ -88,10 +88,14 @@ static int emit(struct simg_writer *simg, struct unit *unit, uint64_t at,
 static uint64_t survey_run(const struct survey *survey, uint64_t from,
 			   uint64_t end, bool data)
 {
-	uint64_t i = from;
+	unsigned char alike = data ? 0xff : 0;
+	uint64_t i = from, told = survey->size / survey->granule;
 
 	while (i < end && survey_has(survey, i) == data)
-		i++;
+		i += i % 8 == 0 && i + 8 <= min_u64(end, told) &&
+				     survey->bits[i / 8] == alike
+			     ? 8
+			     : 1;
 	return i - from;
 }
 
@@ -280,12 +284,12 @@ static int check_size(uint64_t size, uint64_t block_size, struct err *err)
 {
 	if (size % block_size)
 		return err_set(err, ERR_BUG,
-			       "simg: size %llu is not whole blocks of %llu",
+			       "size %llu is not whole blocks of %llu",
 			       (unsigned long long)size,
 			       (unsigned long long)block_size);
 	if (size / block_size > UINT32_MAX)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "simg: size %llu is more than %lu blocks of "
+			       "size %llu is more than %lu blocks of "
 			       "%llu; choose a larger block_size",
 			       (unsigned long long)size,
 			       (unsigned long)UINT32_MAX,
@@ -390,7 +394,7 @@ static int take_survey(struct simg_writer *simg,
 	if (!survey || !options->size_known || survey->size > options->size ||
 	    survey->granule != simg->block_size)
 		return err_set(err, ERR_BUG,
-			       "simg: an output that cannot seek needs a "
+			       "an output that cannot seek needs a "
 			       "survey by blocks");
 	simg->survey = survey;
 	simg->blocks = div_up(options->size, simg->block_size);
