@@ -10,10 +10,11 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2, driver_simg, driver_vma;
+extern const struct driver driver_raw, driver_qcow2, driver_simg, driver_vma,
+	driver_xva;
 
 const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      &driver_simg, &driver_vma, NULL };
+					      &driver_simg, &driver_vma, &driver_xva, NULL };
 
 static bool in_list(const char *const *list, const char *name)
 {
