@@ -11,10 +11,11 @@
 #include "formats/images/driver.h"
 
 extern const struct driver driver_raw, driver_qcow2, driver_simg, driver_vma,
-	driver_xva;
+	driver_xva, driver_partclone;
 
 const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      &driver_simg, &driver_vma, &driver_xva, NULL };
+					      &driver_simg, &driver_vma, &driver_xva,
+					      &driver_partclone, NULL };
 
 static bool in_list(const char *const *list, const char *name)
 {
