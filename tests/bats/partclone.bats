@@ -30,9 +30,9 @@ reads() {
 	for options in -a1 -a0 "-a1 -k7" "-a1 -k7 -K"; do
 		rm -f x.pc back.raw
 		# shellcheck disable=SC2086
-		partclone.extfs -c $options -s fs.img -o x.pc -L log \
+		partclone.extfs -c -f 0 $options -s fs.img -o x.pc -L log \
 			>/dev/null 2>&1
-		partclone.restore -C -s x.pc -O back.raw -L log \
+		partclone.restore -C -f 0 -s x.pc -O back.raw -L log \
 			>/dev/null 2>&1
 		chmod u+w back.raw
 		truncate -s 20M back.raw

@@ -206,8 +206,12 @@ static int read_bitmap(struct partclone_map *map, struct source *source,
 	bool old = map->header.bitmap == 8;
 
 	if (map->header.bitmap == 0) {
-		for (uint64_t i = 0; i < map->header.blocks; i++)
-			map->bits[i / 8] |= (unsigned char)(1u << i % 8);
+		uint64_t whole = map->header.blocks / 8;
+
+		memset(map->bits, 0xff, whole);
+		if (map->header.blocks % 8)
+			map->bits[whole] = (unsigned char)(
+				(1u << map->header.blocks % 8) - 1);
 		return 0;
 	}
 	if (map->header.bitmap == 8 ? read_bytes(map, source, &crc, err)
