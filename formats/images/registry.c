@@ -10,12 +10,24 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2, driver_simg, driver_vma,
-	driver_xva, driver_partclone;
+extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_qcow,
+	driver_bochs, driver_cloop, driver_dmg, driver_simg, driver_xva,
+	driver_vma, driver_partclone;
 
-const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      &driver_simg, &driver_vma, &driver_xva,
-					      &driver_partclone, NULL };
+const struct driver *const driver_table[] = {
+	&driver_raw,
+	&driver_qcow2,
+	&driver_vhd,
+	&driver_qcow,
+	&driver_bochs,
+	&driver_cloop,
+	&driver_dmg,
+	&driver_simg,
+	&driver_xva,
+	&driver_vma,
+	&driver_partclone,
+	NULL,
+};
 
 static bool in_list(const char *const *list, const char *name)
 {
