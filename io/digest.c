@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns SHA-256. The only file that knows the crypto library. */
+/* Owns digests. The only file that knows the crypto library. */
 #include "io/digest.h"
 
 #include <openssl/evp.h>
@@ -31,6 +31,27 @@ struct digest *digest_open(void)
 	return digest;
 }
 
+static struct digest *open_old(const EVP_MD *kind)
+{
+	struct digest *digest = mem_zalloc(sizeof *digest);
+
+	digest->context = EVP_MD_CTX_new();
+	must(digest->context != NULL);
+	if (EVP_DigestInit_ex(digest->context, kind, NULL) != 1)
+		return digest_close(digest);
+	return digest;
+}
+
+struct digest *digest_open_md5(void)
+{
+	return open_old(EVP_md5());
+}
+
+struct digest *digest_open_sha1(void)
+{
+	return open_old(EVP_sha1());
+}
+
 void digest_add(struct digest *digest, const void *bytes, size_t len)
 {
 	must(EVP_DigestUpdate(digest->context, bytes, len));
@@ -47,7 +68,7 @@ void digest_add_zeros(struct digest *digest, uint64_t length)
 }
 
 /* Of a copy, so that more may be added afterwards. */
-void digest_get(struct digest *digest, unsigned char out[DIGEST_LEN])
+void digest_get(struct digest *digest, unsigned char *out)
 {
 	EVP_MD_CTX *copy = EVP_MD_CTX_new();
 	unsigned len = 0;
@@ -55,7 +76,7 @@ void digest_get(struct digest *digest, unsigned char out[DIGEST_LEN])
 	must(copy != NULL);
 	must(EVP_MD_CTX_copy_ex(copy, digest->context));
 	must(EVP_DigestFinal_ex(copy, out, &len));
-	must(len == DIGEST_LEN);
+	must((int)len == EVP_MD_CTX_size(digest->context));
 	EVP_MD_CTX_free(copy);
 }
 

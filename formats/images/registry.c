@@ -11,8 +11,8 @@
 #include "formats/images/driver.h"
 
 extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_vdi,
-	driver_qed, driver_parallels, driver_qcow, driver_bochs, driver_cloop,
-	driver_dmg;
+	driver_qed, driver_parallels, driver_simg, driver_qcow, driver_bochs,
+	driver_cloop, driver_dmg, driver_xva, driver_vma, driver_partclone;
 
 const struct driver *const driver_table[] = {
 	&driver_raw,
@@ -21,10 +21,14 @@ const struct driver *const driver_table[] = {
 	&driver_vdi,
 	&driver_qed,
 	&driver_parallels,
+	&driver_simg,
 	&driver_qcow,
 	&driver_bochs,
 	&driver_cloop,
 	&driver_dmg,
+	&driver_xva,
+	&driver_vma,
+	&driver_partclone,
 	NULL,
 };
 
