@@ -24,6 +24,11 @@ struct foreign {
 		      const unsigned char *tail, uint64_t size);
 };
 
+/* Do these first bytes of a file in `format` (any name) say that it is
+ * encrypted? LUKS, a container only where -f says so, always is. */
+bool foreign_encrypted(const char *format, const unsigned char *head,
+		       size_t len);
+
 /* By our name or QEMU's, or by file name suffix; NULL if there is none. */
 const struct foreign *foreign_by_name(const char *name);
 const struct foreign *foreign_by_suffix(const char *file);
