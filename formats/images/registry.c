@@ -11,9 +11,10 @@
 #include "formats/images/driver.h"
 
 extern const struct driver driver_raw, driver_qcow2;
+extern const struct driver driver_ewf;
 
 const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      NULL };
+					      &driver_ewf, NULL };
 
 static bool in_list(const char *const *list, const char *name)
 {
