@@ -102,12 +102,8 @@ static bool always_alone(const unsigned char *head, size_t len,
 	return true;
 }
 
-bool foreign_encrypted(const char *format, const unsigned char *head,
-		       size_t len)
+bool foreign_encrypted(const char *format)
 {
-	/* qcow version 1: crypt_method at 36. */
-	if (!strcasecmp(format, "qcow"))
-		return len >= 48 && bytes_be32(head + 36);
 	return !strcasecmp(format, "luks");
 }
 

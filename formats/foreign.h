@@ -24,10 +24,9 @@ struct foreign {
 		      const unsigned char *tail, uint64_t size);
 };
 
-/* Do these first bytes of a file in `format` (any name) say that it is
- * encrypted? LUKS, a container only where -f says so, always is. */
-bool foreign_encrypted(const char *format, const unsigned char *head,
-		       size_t len);
+/* Is a file in `format` encrypted, whatever its bytes? LUKS, which is a
+ * container only where -f says so, is. */
+bool foreign_encrypted(const char *format);
 
 /* By our name or QEMU's, or by file name suffix; NULL if there is none. */
 const struct foreign *foreign_by_name(const char *name);

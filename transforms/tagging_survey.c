@@ -256,10 +256,8 @@ static int survey_foreign(const struct survey_input *input,
 	size_t got;
 
 	set_text(image->gpt, sizeof image->gpt, "unknown");
-	image->encrypted = foreign_encrypted(image->format, input->head,
-					     *input->head_len);
-	if (!foreign || !(foreign->reads || image->encrypted) ||
-	    !input->source->seekable)
+	image->encrypted = foreign_encrypted(image->format);
+	if (!foreign || !foreign->reads || !input->source->seekable)
 		return 0;
 	if (source_read(input->source, tail, sizeof tail,
 			size > sizeof tail ? size - sizeof tail : 0, &got,
@@ -268,8 +266,6 @@ static int survey_foreign(const struct survey_input *input,
 	image->references_clear = foreign->alone(input->head,
 						 *input->head_len, tail,
 						 size);
-	if (image->encrypted)
-		image->backing = !image->references_clear;
 	return 0;
 }
 

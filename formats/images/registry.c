@@ -10,11 +10,18 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2;
-extern const struct driver driver_ewf;
+extern const struct driver driver_raw, driver_qcow2, driver_qcow, driver_bochs,
+	driver_cloop, driver_ewf;
 
-const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      &driver_ewf, NULL };
+const struct driver *const driver_table[] = {
+	&driver_raw,
+	&driver_qcow2,
+	&driver_qcow,
+	&driver_bochs,
+	&driver_cloop,
+	&driver_ewf,
+	NULL,
+};
 
 static bool in_list(const char *const *list, const char *name)
 {
