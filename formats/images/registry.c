@@ -10,15 +10,17 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2, driver_qcow, driver_bochs,
-	driver_cloop, driver_ewf;
+extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_qcow,
+	driver_bochs, driver_cloop, driver_dmg, driver_ewf;
 
 const struct driver *const driver_table[] = {
 	&driver_raw,
 	&driver_qcow2,
+	&driver_vhd,
 	&driver_qcow,
 	&driver_bochs,
 	&driver_cloop,
+	&driver_dmg,
 	&driver_ewf,
 	NULL,
 };

@@ -196,6 +196,7 @@ prepare() {
 	runs 0 check "$at/luks.qcow2"
 	runs 0 check "$at/aes.qcow2"
 	refuses 69 "*encrypted (LUKS)*" map "$at/luks.qcow2"
+	refuses 69 "*encrypted (AES)*" map "$at/aes.qcow"
 	refuses 69 "*encrypted (AES)*" compare "$at/aes.qcow2" \
 		"$at/aes.qcow2.raw"
 }

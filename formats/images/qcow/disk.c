@@ -206,8 +206,8 @@ static struct disk *qcow_open(struct source *source,
 		return NULL;
 	if (qcow->header.crypt && !options->metadata_only) {
 		err_set(err, ERR_UNSUPPORTED,
-			"the image is encrypted (AES), which is not "
-			"supported");
+			"the image is encrypted (AES), which is read only by "
+			"a conversion with --secret FILE");
 		return NULL;
 	}
 	if (open_backing(qcow, options, err))
