@@ -3,6 +3,8 @@
  * works is its own file's; what is said is ui.c's. */
 #include "cmd/execute.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +177,49 @@ static int reading_fd(const struct place *place)
 	return place->temp_fd;
 }
 
+/* A step of [first, end) whose program serves the input while the run lasts:
+ * starts it. The socket is -1 where there is none. */
+static int serve_input(const struct place *place, unsigned first,
+		       unsigned end, struct tool_server *server,
+		       struct err *err)
+{
+	const struct execution *execution = place->execution;
+	const struct settings *settings = execution->settings;
+	const struct plan_step *step = &execution->plan->step[first];
+	AUTO_FREE struct tool *tool = mem_zalloc(sizeof *tool);
+	AUTO_FD int secret = -1;
+	int in = reading_fd(place);
+
+	server->socket = -1;
+	while (first < end && !how_of(step)->command)
+		step = &execution->plan->step[++first];
+	if (first == end)
+		return 0;
+	secret = open(settings->secret, O_RDONLY | O_CLOEXEC);
+	if (secret < 0)
+		return err_sys(err, err_kind_of_errno(errno, ERR_NO_INPUT),
+			       "%s", settings->secret);
+	tool->snapshot = settings->snapshot;
+	tool->goal = &execution->planning->problem.goal;
+	server->input_fd = in >= 0 ? in : conductor_input_fd(execution->input);
+	server->secret_fd = secret;
+	return tool_serve(server, tool, step, settings->tmpdir, err);
+}
+
+static int run_served(struct place *place, const struct job *job,
+		      int fds[PROTOCOL_FDS], struct tool_server *server,
+		      struct protocol_done *done, struct err *err)
+{
+	int result;
+
+	fds[PROTOCOL_FD_SERVED] = server->socket;
+	result = run_worker(place, job, fds, done, err);
+	/* Why the server ended says more than that it did. */
+	if (server->socket >= 0 && tool_serve_end(server, result < 0, err) < 0)
+		result = -1;
+	return result;
+}
+
 static int run_pipeline(struct place *place, unsigned first, unsigned end,
 			struct protocol_done *done, struct err *err)
 {
@@ -184,7 +229,8 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int temp = -1;
 	AUTO_FD int spool = -1;
-	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1 };
+	struct tool_server server;
+	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1, -1 };
 
 	fill_job(place, first, end, aside, job);
 	if (aside)
@@ -203,7 +249,8 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	fds[PROTOCOL_FD_DATA] =
 		execution->data ? output_fd(execution->data) : -1;
-	if (run_worker(place, job, fds, done, err) < 0)
+	if (serve_input(place, first, end, &server, err) < 0 ||
+	    run_served(place, job, fds, &server, done, err) < 0)
 		return -1;
 	if (place->temp_fd >= 0)
 		close(place->temp_fd);
@@ -219,7 +266,7 @@ static int run_at_rest(struct place *place, unsigned at, int spool,
 {
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	int fds[PROTOCOL_FDS] = { output_fd(place->execution->output), -1, -1,
-				  -1, -1 };
+				  -1, -1, -1 };
 
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	place->at_output = true;
@@ -334,7 +381,7 @@ static int verify_output(struct place *place, struct protocol_done *done,
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int spool = -1;
 	int fds[PROTOCOL_FDS] = { output_fd(execution->output), -1, -1, -1,
-				  -1 };
+				  -1, -1 };
 
 	fill_job(place, 0, 0, false, job);
 	job->start = plan->step[plan->count - 1].after;

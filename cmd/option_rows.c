@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -288,6 +289,15 @@ static int apply_references(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_secret(struct settings *settings, const char *text,
+			struct err *err)
+{
+	if (access(text, R_OK))
+		return err_set(err, ERR_USAGE, "\"%s\" cannot be read", text);
+	settings->secret = text;
+	return 0;
+}
+
 static int apply_snapshot(struct settings *settings, const char *text,
 			  struct err *err)
 {
@@ -449,6 +459,8 @@ const struct option_row option_rows[] = {
 	{ "member", 0, "NAME|N",
 	  "the disk to read where a file holds several, by name or number",
 	  READING, CALL(apply_member) },
+	{ "secret", 0, "FILE", "the pass phrase of an encrypted input",
+	  ROUTED, CALL(apply_secret) },
 	{ "allow-references", 0, "[=DIR]",
 	  "follow files an image names, in its folder or in DIR", READING,
 	  CALL(apply_references) },

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cmd/machine.h"
 #include "formats/foreign.h"
+#include "io/nbd_source.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
 #include "transforms/tagging.h"
@@ -187,6 +188,12 @@ static const char *tool_tag(const struct settings *settings,
 		       ? "yes" : "";
 }
 
+/* To qemu-nbd, "snapshot.name=x" is not a name but a way to give one. */
+static bool means_otherwise(const char *snapshot)
+{
+	return snapshot && !strncmp(snapshot, "snapshot.", 9);
+}
+
 static void set_circumstance(struct planning *planning,
 			     const struct settings *settings,
 			     const struct image *image,
@@ -205,6 +212,10 @@ static void set_circumstance(struct planning *planning,
 	state_set(start, TAG_CONSUME, settings->consume ? "yes" : "");
 	state_set(start, TAG_QEMU_IMG, tool_tag(settings, paths, "qemu-img"));
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
+	state_set(start, TAG_QEMU_NBD,
+		  settings->secret && nbd_source_built() &&
+				  !means_otherwise(settings->snapshot)
+			  ? tool_tag(settings, paths, "qemu-nbd") : "");
 	state_set(start, TAG_WRITER,
 		  planning->target.driver ? "native" : "qemu");
 	if (settings->snapshot)
@@ -426,6 +437,33 @@ static int choose_named(const struct planning *planning, const char *name,
 		       "there is no plan %s; see imgconv plan --all", name);
 }
 
+/* What an encrypted input lacks; NULL: nothing. */
+static const char *why_not_decrypted(const struct planning *planning,
+				     const struct settings *settings)
+{
+	const struct image *image = &planning->price_list.image;
+
+	if (!image->encrypted)
+		return NULL;
+	if (!settings->secret)
+		return "the image is encrypted; --secret FILE says where its "
+		       "pass phrase is";
+	if (!nbd_source_built())
+		return "the image is encrypted, and read with the help of "
+		       "qemu-nbd and libnbd, which this program was built "
+		       "without";
+	if (means_otherwise(settings->snapshot))
+		return "the image is encrypted, and qemu-nbd takes this "
+		       "snapshot's name for something else; give its id";
+	if (!*planning->problem.start.tag[TAG_QEMU_NBD])
+		return "the image is encrypted, and read with the help of "
+		       "qemu-nbd, which is not installed or not allowed here";
+	if (image->backing || image->data_file)
+		return "the image is encrypted, and with the help of qemu-nbd "
+		       "it is read only where it needs no other file";
+	return NULL;
+}
+
 /* Where no driver reads the input, what would help is known, and is easier to
  * understand than which tags are out of reach. NULL: not so. */
 static const char *why_not_read(const struct planning *planning)
@@ -461,7 +499,9 @@ int planning_choose(const struct planning *planning,
 		return choose_named(planning, settings->plan, out, err);
 	if (!plan_search(&planning->problem, out, err))
 		return 0;
-	const char *why = why_not_read(planning);
+	const char *why = why_not_decrypted(planning, settings);
+	if (!why)
+		why = why_not_read(planning);
 	if (why && err->kind == ERR_NO_PLAN)
 		err_set(err, ERR_UNSUPPORTED, "%s", why);
 	return -1;

@@ -8,10 +8,13 @@
 #include <linux/landlock.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +36,14 @@
 	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |   \
 	 LANDLOCK_ACCESS_FS_MAKE_SYM)
 
+/* What the tool is given; -1: none. */
+struct files {
+	int input, output, secret;
+	int listener; /* becomes SERVED_FD */
+};
+
+#define SERVED_FD 3 /* SD_LISTEN_FDS_START of systemd's sd_listen_fds(3) */
+
 static void allow(int ruleset, int fd, __u64 access)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = access,
@@ -43,9 +54,9 @@ static void allow(int ruleset, int fd, __u64 access)
 			LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
-/* Only system files, and the two it was given. Where the kernel has no
+/* Only system files, and those it was given. Where the kernel has no
  * Landlock the tool still gets one file in which nothing names another. */
-static void confine(int input_fd, int output_fd)
+static void confine(const struct files *files)
 {
 	static const char *const readable[] = { "/usr", "/lib", "/lib64",
 						"/bin", "/etc", "/proc",
@@ -64,14 +75,35 @@ static void confine(int input_fd, int output_fd)
 	}
 	allow(ruleset, null, LANDLOCK_ACCESS_FS_READ_FILE |
 				     LANDLOCK_ACCESS_FS_WRITE_FILE);
-	allow(ruleset, input_fd, LANDLOCK_ACCESS_FS_READ_FILE);
-	allow(ruleset, output_fd,
+	allow(ruleset, files->input, LANDLOCK_ACCESS_FS_READ_FILE);
+	allow(ruleset, files->secret, LANDLOCK_ACCESS_FS_READ_FILE);
+	allow(ruleset, files->output,
 	      LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
-static void become_tool(const struct tool *tool, int input_fd, int output_fd,
+static void keep_open(int fd)
+{
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, 0);
+}
+
+/* Socket activation, as sd_listen_fds(3) has it. */
+static void take_listener(int listener)
+{
+	char pid[16];
+
+	if (listener < 0)
+		return;
+	dup2(listener, SERVED_FD);
+	keep_open(SERVED_FD);
+	snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+}
+
+static void become_tool(const struct tool *tool, const struct files *files,
 			int words)
 {
 	char *argv[TOOL_ARGUMENTS + 1];
@@ -84,11 +116,11 @@ static void become_tool(const struct tool *tool, int input_fd, int output_fd,
 	dup2(null, 0);
 	dup2(words, 1);
 	dup2(words, 2);
-	if (input_fd >= 0)
-		fcntl(input_fd, F_SETFD, 0);
-	if (output_fd >= 0)
-		fcntl(output_fd, F_SETFD, 0);
-	confine(input_fd, output_fd);
+	take_listener(files->listener);
+	keep_open(files->input);
+	keep_open(files->output);
+	keep_open(files->secret);
+	confine(files);
 	for (i = 0; i < tool->count; i++)
 		/* execvp wants them so, and does not change them. */
 		argv[i] = (char *)(uintptr_t)tool->argument[i];
@@ -134,9 +166,23 @@ static void listen_to(int fd, char *words, size_t room)
 	keep_last_line(words);
 }
 
+/* How it ended. */
+static int judge(const char *name, int status, const char *words,
+		 struct err *err)
+{
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_IO, "%s was ended by signal %d", name,
+			       WTERMSIG(status));
+	return err_set(err, ERR_DAMAGED, "%s failed: %s", name,
+		       *words ? words : "it did not say why");
+}
+
 int tool_run(const struct tool *tool, int input_fd, int output_fd,
 	     struct err *err)
 {
+	const struct files files = { input_fd, output_fd, -1, -1 };
 	char words[LAST_WORDS];
 	int pipes[2], status = 0;
 
@@ -146,7 +192,7 @@ int tool_run(const struct tool *tool, int input_fd, int output_fd,
 	fflush(NULL);
 	pid_t pid = fork();
 	if (!pid)
-		become_tool(tool, input_fd, output_fd, pipes[1]);
+		become_tool(tool, &files, pipes[1]);
 	close(pipes[1]);
 	if (pid < 0) {
 		close(pipes[0]);
@@ -158,13 +204,104 @@ int tool_run(const struct tool *tool, int input_fd, int output_fd,
 	close(pipes[0]);
 	waitpid(pid, &status, 0);
 	signals_unwatch_worker(pid);
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_IO, "%s was ended by signal %d",
-			       tool->argument[0], WTERMSIG(status));
-	return err_set(err, ERR_DAMAGED, "%s failed: %s", tool->argument[0],
-		       *words ? words : "it did not say why");
+	return judge(tool->argument[0], status, words, err);
+}
+
+/* A socket that listens, and one that is connected to it, before anybody else
+ * can be: its name lies in a folder of ours alone, and only until then. */
+static int socket_pair(const char *dir, int *listener, int *connected,
+		       struct err *err)
+{
+	AUTO_FREE char *folder =
+		mem_printf("%s/imgconv-XXXXXX", dir ? dir : "/var/tmp");
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int at, result = -1;
+
+	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*connected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*listener < 0 || *connected < 0 || !mkdtemp(folder))
+		return err_sys(err, ERR_TEMPORARY, "make a socket");
+	at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* However long the folder's own name is. */
+	snprintf(name.sun_path, sizeof name.sun_path,
+		 "/proc/self/fd/%d/nbd", at);
+	if (at >= 0 &&
+	    !bind(*listener, (struct sockaddr *)&name, sizeof name) &&
+	    !listen(*listener, 1) &&
+	    !connect(*connected, (struct sockaddr *)&name, sizeof name))
+		result = 0;
+	else
+		err_sys(err, ERR_TEMPORARY, "connect a socket");
+	if (at >= 0) {
+		unlinkat(at, "nbd", 0);
+		close(at);
+	}
+	rmdir(folder);
+	return result;
+}
+
+/* Out of the way of SERVED_FD. */
+static int move_up(int fd)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SERVED_FD + 1);
+}
+
+int tool_serve(struct tool_server *server, struct tool *tool,
+	       const struct plan_step *step, const char *dir, struct err *err)
+{
+	AUTO_FD int input = move_up(server->input_fd);
+	AUTO_FD int secret = move_up(server->secret_fd);
+	AUTO_FD int words = memfd_create("words", MFD_CLOEXEC);
+	AUTO_FD int listener = -1;
+	AUTO_FD int connected = -1;
+	char from[32], key[32];
+
+	snprintf(from, sizeof from, "/proc/self/fd/%d", input);
+	snprintf(key, sizeof key, "/proc/self/fd/%d", secret);
+	tool->input = from;
+	tool->secret = key;
+	how_of(step)->command(tool, step);
+	if (words < 0 || input < 0 || secret < 0)
+		return err_sys(err, ERR_TEMPORARY, "start %s",
+			       tool->argument[0]);
+	if (socket_pair(dir, &listener, &connected, err) < 0)
+		return -1;
+	const struct files files = { input, -1, secret, listener };
+	fflush(NULL);
+	server->pid = fork();
+	if (!server->pid)
+		become_tool(tool, &files, words);
+	if (server->pid < 0)
+		return err_sys(err, ERR_TEMPORARY, "start %s",
+			       tool->argument[0]);
+	signals_watch_worker(server->pid);
+	snprintf(server->name, sizeof server->name, "%s", tool->argument[0]);
+	server->socket = STEAL_FD(connected);
+	server->words = STEAL_FD(words);
+	return 0;
+}
+
+int tool_serve_end(struct tool_server *server, bool failed, struct err *err)
+{
+	char words[LAST_WORDS] = "";
+	struct err found = { .kind = ERR_NONE };
+	int status = 0, result;
+
+	/* One that has failed is gone already; for the others there is nothing
+	 * left to do. */
+	close(server->socket);
+	kill(server->pid, SIGTERM);
+	waitpid(server->pid, &status, 0);
+	signals_unwatch_worker(server->pid);
+	lseek(server->words, 0, SEEK_SET);
+	listen_to(server->words, words, sizeof words);
+	close(server->words);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		return failed ? -1 : 0;
+	result = judge(server->name, status, words, &found);
+	if (result < 0)
+		*err = found;
+	return result < 0 || failed ? -1 : 0;
 }
 
 int tool_pieces(int spool, struct tool_pieces *out, struct err *err)

@@ -102,6 +102,11 @@ static bool always_alone(const unsigned char *head, size_t len,
 	return true;
 }
 
+bool foreign_encrypted(const char *format)
+{
+	return !strcasecmp(format, "luks");
+}
+
 static const struct foreign table[] = {
 	{ "vmdk", "vmdk", ".vmdk", NULL, true, true, vmdk_alone },
 	{ "vhd", "vpc", ".vhd", "force_size=on", true, true, vhd_alone },
@@ -113,6 +118,7 @@ static const struct foreign table[] = {
 	{ "bochs", "bochs", NULL, NULL, true, false, always_alone },
 	{ "cloop", "cloop", NULL, NULL, true, false, always_alone },
 	{ "dmg", "dmg", ".dmg", NULL, true, false, always_alone },
+	{ "luks", "luks", NULL, NULL, false, false, always_alone },
 };
 
 #define ROWS (sizeof table / sizeof *table)

@@ -24,6 +24,10 @@ struct foreign {
 		      const unsigned char *tail, uint64_t size);
 };
 
+/* Is a file in `format` encrypted, whatever its bytes? LUKS, which is a
+ * container only where -f says so, is. */
+bool foreign_encrypted(const char *format);
+
 /* By our name or QEMU's, or by file name suffix; NULL if there is none. */
 const struct foreign *foreign_by_name(const char *name);
 const struct foreign *foreign_by_suffix(const char *file);

@@ -28,6 +28,8 @@ struct build {
 	struct log *log;
 	struct references *references; /* NULL: none allowed */
 	int spool_fd;		       /* or -1; borrowed */
+	int *served_fd; /* a socket that serves the input, to be taken; or
+			   NULL or -1 */
 
 	/* Bytes: source[depth - 1] is what the next step sees. */
 	struct source *source[BUILD_SOURCES];

@@ -26,6 +26,7 @@ extern const struct transition transition_resize_file;
 extern const struct transition transition_qemu_read;
 extern const struct transition transition_qemu_read_output;
 extern const struct transition transition_qemu_write;
+extern const struct transition transition_qemu_nbd;
 extern const struct transition transition_qemu_resize;
 extern const struct transition transition_gpt_fix_file;
 extern const struct transition transition_gpt_fix_qemu;
@@ -53,6 +54,7 @@ const struct transition *const catalogue[] = {
 	&transition_qemu_read,
 	&transition_qemu_read_output,
 	&transition_qemu_write,
+	&transition_qemu_nbd,
 	&transition_qemu_resize,
 	&transition_gpt_fix_file,
 	&transition_gpt_fix_qemu,

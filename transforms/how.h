@@ -2,11 +2,13 @@
 /*
  * How a transition is carried out: what `how` of a catalogue row points to.
  * Exactly one of the three functions is given, but for steps that only
- * change how the bytes are moved, and tools with pieces.
+ * change how the bytes are moved, tools with pieces, and those that serve.
  *
  *   PIPELINE  becomes part of one fused run in a worker; a row of such steps
  *             moves the data once. `ends`: it goes to a file of ours, and the
- *             next step starts from there.
+ *             next step starts from there. With `command`, an external
+ *             program serves the input on a socket while the run lasts, and
+ *             `fit` reads it there (build->served_fd).
  *   REST      a worker changes or reads the file where it lies.
  *   TOOL      an external program, between workers. With `rest`, a worker
  *             first puts pieces into the spool, and the program is run once
@@ -41,6 +43,8 @@ struct tool_pieces {
  * conductor provides; the format is always stated. */
 struct tool {
 	const char *input, *output; /* paths; equal for in place */
+	const char *secret;	    /* of a pass phrase; or NULL */
+	const char *snapshot;	    /* name or id; or NULL */
 	const struct goal *goal;
 	struct tool_piece piece; /* of this run, where there are pieces */
 	unsigned count;

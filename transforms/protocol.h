@@ -86,6 +86,7 @@ enum protocol_fd {
 	PROTOCOL_FD_OUTPUT,
 	PROTOCOL_FD_DATA, /* a qcow2's external data file, being written */
 	PROTOCOL_FD_SPOOL,
+	PROTOCOL_FD_SERVED, /* a socket on which a program serves the input */
 	PROTOCOL_FDS
 };
 

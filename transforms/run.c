@@ -343,6 +343,7 @@ int run_job(const struct run *run, struct protocol_done *done,
 		build->log = run->log;
 		build->references = run->references;
 		build->spool_fd = run->spool_fd;
+		build->served_fd = run->served_fd;
 		result = fit_steps(run, build, step, err);
 		if (!result && (run->output_fd >= 0 || run->job->measure))
 			result = run_pipeline(run, build, done, err);

@@ -157,11 +157,37 @@ static int look_at_guest(struct disk *disk, struct image *image,
 	return 0;
 }
 
+/* As far as its first bytes tell. */
+static bool says_encrypted(const struct survey_input *input,
+			   const struct driver *driver)
+{
+	struct image *image;
+	struct facts *facts;
+	struct err ignored;
+	uint64_t size;
+	bool encrypted;
+
+	if (!driver->peek)
+		return false;
+	image = mem_zalloc(sizeof *image);
+	facts = mem_zalloc(sizeof *facts);
+	encrypted = !driver->peek(input->head, *input->head_len, &size, facts,
+				  &ignored);
+	if (encrypted)
+		use_facts(facts, image);
+	encrypted = image->encrypted;
+	free(facts);
+	free(image);
+	return encrypted;
+}
+
 static int survey_disk(const struct survey_input *input,
 		       const struct driver *driver, struct source *source,
 		       struct image *image, struct err *err)
 {
-	bool follow = input->references != NULL;
+	/* Without its key an image is only looked at. */
+	bool encrypted = says_encrypted(input, driver);
+	bool follow = input->references != NULL && !encrypted;
 	struct open_options options = { .references = input->references,
 					.metadata_only = !follow };
 	AUTO_DISK struct disk *disk = NULL;
@@ -183,13 +209,14 @@ static int survey_disk(const struct survey_input *input,
 	disk_info(disk, facts);
 	use_facts(facts, image);
 	free(facts);
-	if (image->encrypted ||
-	    (!follow && (image->backing || image->data_file)))
+	if (!follow && (image->backing || image->data_file))
 		return 0; /* not to be read */
+	if (encrypted)
+		set_text(image->gpt, sizeof image->gpt, "unknown");
 	if (strcmp(driver->name, "raw") &&
 	    sample_extents(disk, source->granule, image, err) < 0)
 		return err_in(err, "%s", driver->name);
-	if (look_at_guest(disk, image, err) < 0)
+	if (!encrypted && look_at_guest(disk, image, err) < 0)
 		return err_in(err, "%s", driver->name);
 	return 0;
 }
@@ -229,6 +256,7 @@ static int survey_foreign(const struct survey_input *input,
 	size_t got;
 
 	set_text(image->gpt, sizeof image->gpt, "unknown");
+	image->encrypted = foreign_encrypted(image->format);
 	if (!foreign || !foreign->reads || !input->source->seekable)
 		return 0;
 	if (source_read(input->source, tail, sizeof tail,

@@ -43,6 +43,7 @@ enum {
 	TAG_CONSUME, /* "yes": the input may be moved */
 	TAG_QEMU_IMG, /* "yes": installed */
 	TAG_QEMU_IO,  /* "yes": installed */
+	TAG_QEMU_NBD, /* "yes": installed, and there is a secret */
 	TAG_QEMU_READS, /* "yes": qemu knows the input's format and nothing in
 			   it names another file */
 	TAG_WRITER, /* who writes the goal's format: "native", "qemu" */

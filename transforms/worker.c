@@ -170,6 +170,8 @@ static void serve_run(struct worker *worker, const struct job *job)
 				   .output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
 				   .data_fd = worker->fd[PROTOCOL_FD_DATA],
 				   .spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
+				   .served_fd =
+					&worker->fd[PROTOCOL_FD_SERVED],
 				   .references = job->references
 					? worker_references_of(
 						&worker->references, 0)

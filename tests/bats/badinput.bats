@@ -80,7 +80,7 @@ bad() {
 
 @test "header: encryption is refused by name" {
 	bad 69 "*encrypt*" crypt_method=1
-	bad 69 "*LUKS*" crypt_method=2
+	bad 69 "*encrypt*" crypt_method=2
 	bad 65 "*77*" crypt_method=77
 }
 

@@ -66,7 +66,7 @@ reads() {
 @test "encryption is refused by name, and info says it" {
 	qemu-img convert -O qcow x.raw x.qcow
 	overwrite x.qcow 36 00 00 00 01
-	refuses 69 "*encryption*" x.qcow out.raw
+	refuses 69 "*encrypted*--secret*" x.qcow out.raw
 	runs 0 info x.qcow
 	[[ $output == *"encryption: aes"* ]]
 }

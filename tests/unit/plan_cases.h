@@ -108,6 +108,7 @@ static inline void case_start(const struct wish *wish, struct state *start)
 	state_set(start, TAG_CONSUME, wish->consume ? "yes" : "");
 	state_set(start, TAG_QEMU_IMG, wish->no_qemu ? "" : "yes");
 	state_set(start, TAG_QEMU_IO, wish->no_qemu ? "" : "yes");
+	state_set(start, TAG_QEMU_NBD, wish->no_qemu ? "" : "yes");
 	state_set(start, TAG_WRITER, writes ? "native" : "qemu");
 	state_set(start, TAG_SURVEY,
 		  !strcmp(wish->to, "qcow2") &&

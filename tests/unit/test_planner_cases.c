@@ -39,38 +39,6 @@ static const struct transition member = {
 	.cost = member_cost,
 };
 
-static bool nbd_cost(const struct pricing *pricing, struct cost *out)
-{
-	const struct price_list *list = pricing->context;
-
-	costs_flow(pricing, out);
-	costs_serial(out, costs_allocated(list), list->coefficients->qemu);
-	out->fixed = list->coefficients->process_us;
-	return true;
-}
-
-static const struct transition nbd = {
-	.name = "qemu-nbd",
-	.detail = GROUPS_MAX,
-	.needs = {
-		{ TAG_ENCRYPTION, NEED_IS, "yes" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
-		{ TAG_ACCESS, NEED_IS, "random" },
-		{ TAG_PLACE, NEED_IS, "input|temp" },
-		{ TAG_QEMU_IMG, NEED_IS, "yes" },
-	},
-	.sets = {
-		{ TAG_ENCRYPTION, SET_TO, "" },
-		{ TAG_LEVEL, SET_TO, "guest" },
-		{ TAG_FORMAT, SET_TO, "raw" },
-		{ TAG_NATIVE, SET_TO, "ordered" },
-		{ TAG_PLACE, SET_TO, "flow" },
-		{ TAG_TEMPLATE, SET_TO, "" },
-		{ TAG_CLONE, SET_TO, "" },
-	},
-	.cost = nbd_cost,
-};
-
 /* ---- the table ---- */
 
 struct row {
@@ -228,7 +196,7 @@ static const struct row rows[] = {
 	 * that the message can name what to give: see plans.bats. */
 };
 
-/* The catalogue, and the rows to come at its end. */
+/* The catalogue, and the row to come at its end. */
 static void all_rows(const struct transition *out[ROWS_MAX])
 {
 	unsigned count = 0;
@@ -238,7 +206,6 @@ static void all_rows(const struct transition *out[ROWS_MAX])
 		count++;
 	}
 	out[count++] = &member;
-	out[count++] = &nbd;
 	out[count] = NULL;
 }
 

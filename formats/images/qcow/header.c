@@ -98,8 +98,8 @@ int qcow_header_parse(const unsigned char *p, bool looking,
 	header->encrypted = encryption;
 	if (encryption && !looking)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "the image is encrypted (AES); decrypt it with "
-			       "qemu-img first");
+			       "the image is encrypted (AES), which is read "
+			       "only by a conversion with --secret FILE");
 	return 0;
 }
 

@@ -212,6 +212,9 @@ static int check_all(struct refcounts *refs,
 	refcounts_use(refs, 0, header->cluster_size, USE_FIXED, "header");
 	refcounts_use(refs, header->snapshots_offset, snapshots->table_len,
 		      USE_FIXED, "snapshot table");
+	if (header->crypto_len)
+		refcounts_use(refs, header->crypto_offset, header->crypto_len,
+			      USE_FIXED, "encryption header");
 	if (check_bitmaps(refs, err) ||
 	    check_state(&state, header->l1_offset, header->l1_entries, err))
 		return -1;

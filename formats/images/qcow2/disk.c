@@ -95,8 +95,8 @@ static int qcow2_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 
 	if (image->incomplete)
 		return err_set(err, ERR_BUG,
-			       "read of an image opened without the files it "
-			       "refers to");
+			       "read of an image opened without the files or "
+			       "the key it needs");
 	while (len) {
 		if (qcow2_tables_run(&image->tables, offset, len, &run, err) ||
 		    read_run(image, &run, at, err))
@@ -258,8 +258,8 @@ static void skip_references(struct qcow2_disk *image)
 	image->tables.view.external = image->header.has_data_file;
 	if (image->header.has_data_file)
 		image->tables.view.data_size = UINT64_MAX;
-	image->incomplete =
-		image->header.has_data_file || image->header.has_backing;
+	image->incomplete = image->header.has_data_file ||
+			    image->header.has_backing || image->header.crypt;
 }
 
 static int open_tables(struct qcow2_disk *image, struct source *source,

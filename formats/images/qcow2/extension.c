@@ -13,6 +13,7 @@
 #define HEAD_LEN 8
 #define FEATURE_LEN 48 /* u8 kind, u8 bit, 46 bytes of name */
 #define BITMAPS_LEN 24
+#define CRYPTO_LEN 16 /* u64 offset, u64 length of the LUKS header */
 #define KNOWN_INCOMPATIBLE                                                     \
 	(QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT |                       \
 	 QCOW2_INCOMPAT_DATA_FILE | QCOW2_INCOMPAT_COMPRESSION |               \
@@ -57,6 +58,19 @@ static int take_bitmaps(const struct extension *extension,
 	return 0;
 }
 
+static int take_crypto(const struct extension *extension,
+		       struct qcow2_header *out, struct err *err)
+{
+	if (extension->len != CRYPTO_LEN)
+		return err_set(err, ERR_DAMAGED,
+			       "encryption header pointer of %u bytes (%d "
+			       "expected)",
+			       extension->len, CRYPTO_LEN);
+	out->crypto_offset = bytes_be64(extension->data);
+	out->crypto_len = bytes_be64(extension->data + 8);
+	return 0;
+}
+
 static int take(const struct extension *extension, struct qcow2_header *out,
 		struct features *features, struct err *err)
 {
@@ -76,7 +90,7 @@ static int take(const struct extension *extension, struct qcow2_header *out,
 			return err_set(err, ERR_UNSUPPORTED,
 				       "the image has an encryption header, "
 				       "which is not supported");
-		return 0;
+		return take_crypto(extension, out, err);
 	case QCOW2_EXT_FEATURE_NAMES:
 		features->table = extension->data;
 		features->count = extension->len / FEATURE_LEN;

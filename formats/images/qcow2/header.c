@@ -122,18 +122,15 @@ static int check_features(enum qcow2_tolerance tolerance,
 {
 	bool typed = out->incompatible & QCOW2_INCOMPAT_COMPRESSION;
 
-	if (out->crypt == 1)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the image is encrypted (AES), which is not "
-			       "supported");
-	if (out->crypt == 2)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the image is encrypted (LUKS), which is not "
-			       "supported");
-	if (out->crypt)
+	if (out->crypt > 2)
 		return bad_range(err, "crypt_method", out->crypt, 0, 2);
+	if (out->crypt && tolerance == QCOW2_FOR_READING)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the image is encrypted (%s), which is read only "
+			       "by a conversion with --secret FILE",
+			       out->crypt == 1 ? "AES" : "LUKS");
 	if ((out->incompatible & QCOW2_INCOMPAT_CORRUPT) &&
-	    tolerance == QCOW2_FOR_READING)
+	    tolerance != QCOW2_FOR_LOOKING)
 		return err_set(err, ERR_DAMAGED,
 			       "the image is marked corrupt (its tables cannot "
 			       "be trusted): repair it with `qemu-img check -r "

@@ -52,6 +52,9 @@ void qcow2_info(const struct qcow2_header *header,
 	facts_bool(facts, "dirty", header->incompatible & QCOW2_INCOMPAT_DIRTY);
 	facts_bool(facts, "corrupt",
 		   header->incompatible & QCOW2_INCOMPAT_CORRUPT);
+	if (header->crypt)
+		facts_text(facts, "encryption", "%s",
+			   header->crypt == 1 ? "aes" : "luks");
 	names(header, facts);
 	if (header->has_bitmaps)
 		facts_number(facts, "bitmaps", header->bitmap_count);
@@ -73,7 +76,7 @@ int qcow2_peek(const unsigned char *head, size_t len, uint64_t *size,
 		return 1;
 	header = mem_zalloc(sizeof *header);
 	int result = qcow2_header_parse(head, len, UINT64_MAX,
-					QCOW2_FOR_READING, header, err);
+					QCOW2_FOR_PLANNING, header, err);
 	if (!result) {
 		*size = header->size;
 		qcow2_info(header, &not_seen, facts);

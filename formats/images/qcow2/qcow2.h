@@ -81,6 +81,7 @@ struct qcow2_header {
 	bool has_bitmaps; /* the extension is there */
 	uint32_t bitmap_count;
 	uint64_t bitmaps_offset, bitmaps_len;
+	uint64_t crypto_offset, crypto_len; /* LUKS header; 0: none */
 	bool extended_l2;
 	unsigned l2_entry_len; /* 8 or 16 */
 	uint64_t l2_entries;   /* in one table */
@@ -91,7 +92,8 @@ struct qcow2_header {
 /* What may be opened all the same. */
 enum qcow2_tolerance {
 	QCOW2_FOR_READING,
-	QCOW2_FOR_LOOKING /* info, check: an image marked corrupt too */
+	QCOW2_FOR_PLANNING, /* an encrypted image too */
+	QCOW2_FOR_LOOKING   /* info, check: one marked corrupt as well */
 };
 
 /* Out of the first `len` bytes of the file: its first cluster, or the whole
