@@ -121,7 +121,7 @@ int vmdk_check_directory(uint64_t size, struct err *err);
 /* ---- write_parts.c ---- */
 
 /* One extent, in the order of the disk. */
-struct vmdk_extent {
+struct vmdk_file {
 	struct sink *sink; /* borrowed */
 	char *name;	   /* as it stands in the descriptor */
 	uint64_t size;	   /* guest bytes; known at the end */
@@ -142,8 +142,8 @@ struct vmdk_writer {
 	struct identity *identity;
 	bool size_known;
 	uint64_t size;
-	struct vmdk_extent *extents;
-	unsigned extent_count;
+	struct vmdk_file *files;
+	unsigned file_count;
 	struct vmdk_stream *stream; /* streamOptimized */
 };
 
@@ -157,7 +157,7 @@ int vmdk_writer_settle(struct vmdk_writer *w, uint64_t size, struct err *err);
 void vmdk_writer_close(struct vmdk_writer *w);
 /* The extent that guest byte `offset` lies in, opened, with all before it;
  * *start is its first guest byte. NULL on error. */
-struct vmdk_extent *vmdk_extent_at(struct vmdk_writer *w, uint64_t offset,
+struct vmdk_file *vmdk_file_at(struct vmdk_writer *w, uint64_t offset,
 				   uint64_t *start, struct err *err);
 
 /* ---- write_text.c ---- */

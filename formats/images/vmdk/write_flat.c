@@ -9,21 +9,21 @@
 
 /* The extent of `offset`; with preallocation=falloc all of it at once, so
  * that no room is found out early. */
-static struct vmdk_extent *extent_at(struct vmdk_writer *w, uint64_t offset,
+static struct vmdk_file *file_at(struct vmdk_writer *w, uint64_t offset,
 				     uint64_t *start, struct err *err)
 {
-	unsigned before = w->extent_count;
-	struct vmdk_extent *extent = vmdk_extent_at(w, offset, start, err);
+	unsigned before = w->file_count;
+	struct vmdk_file *file = vmdk_file_at(w, offset, start, err);
 
-	if (!extent || w->config.zero != SINK_ZERO_ALLOCATE || !w->size_known)
-		return extent;
-	for (unsigned i = before; i < w->extent_count; i++) {
-		if (sink_zero(w->extents[i].sink, 0, w->extents[i].size,
+	if (!file || w->config.zero != SINK_ZERO_ALLOCATE || !w->size_known)
+		return file;
+	for (unsigned i = before; i < w->file_count; i++) {
+		if (sink_zero(w->files[i].sink, 0, w->files[i].size,
 			      SINK_ZERO_ALLOCATE, err))
 			return NULL;
-		w->extents[i].allocated = true;
+		w->files[i].allocated = true;
 	}
-	return extent;
+	return file;
 }
 
 static int flat_zero(struct writer *writer, uint64_t offset, uint64_t length,
@@ -34,15 +34,15 @@ static int flat_zero(struct writer *writer, uint64_t offset, uint64_t length,
 
 	(void)kind;
 	for (; offset < end; offset += len) {
-		struct vmdk_extent *extent = extent_at(w, offset, &start, err);
+		struct vmdk_file *file = file_at(w, offset, &start, err);
 
-		if (!extent)
+		if (!file)
 			return -1;
 		len = end - offset;
 		if (vmdk_is_split(&w->config))
 			len = min_u64(len, start + SPLIT_LEN - offset);
-		if (!extent->allocated &&
-		    sink_zero(extent->sink, offset - start, len,
+		if (!file->allocated &&
+		    sink_zero(file->sink, offset - start, len,
 			      w->config.zero, err))
 			return -1;
 	}
@@ -58,7 +58,7 @@ static int flat_place(struct writer *writer, struct unit *unit,
 	for (size_t i = 0; i < unit->granule_count; i++) {
 		size_t at = i * writer->granule;
 		uint64_t len = min_u64(writer->granule, unit->len - at), start;
-		struct vmdk_extent *extent;
+		struct vmdk_file *file;
 
 		if (unit->granules[i].kind != EXTENT_DATA &&
 		    w->config.zero != SINK_ZERO_WRITE) {
@@ -68,10 +68,10 @@ static int flat_place(struct writer *writer, struct unit *unit,
 			continue;
 		}
 		/* A granule never lies in two extents: both are whole ones. */
-		extent = extent_at(w, unit->offset + at, &start, err);
-		if (!extent)
+		file = file_at(w, unit->offset + at, &start, err);
+		if (!file)
 			return -1;
-		unit_store(unit, extent->sink, unit->offset + at - start,
+		unit_store(unit, file->sink, unit->offset + at - start,
 			   unit->data + at, len);
 	}
 	return 0;
@@ -96,8 +96,8 @@ static int flat_finish(struct writer *writer, uint64_t size, struct err *err)
 		return -1;
 	if (vmdk_writer_settle(w, size, err))
 		return -1;
-	for (unsigned i = 0; i < w->extent_count; i++)
-		if (sink_finish(w->extents[i].sink, w->extents[i].size, err))
+	for (unsigned i = 0; i < w->file_count; i++)
+		if (sink_finish(w->files[i].sink, w->files[i].size, err))
 			return -1;
 	return vmdk_text_store(w, err);
 }
@@ -129,7 +129,7 @@ struct writer *vmdk_flat_create(struct sink *sink,
 				struct err *err)
 {
 	struct vmdk_writer *w = mem_zalloc(sizeof *w);
-	struct vmdk_extent *first;
+	struct vmdk_file *first;
 	uint64_t start;
 
 	writer_init(&w->writer, &split_ops, "vmdk", sink);
@@ -137,7 +137,7 @@ struct writer *vmdk_flat_create(struct sink *sink,
 	w->writer.head_last = true;
 	first = vmdk_writer_init(w, options, err)
 			? NULL
-			: extent_at(w, 0, &start, err);
+			: file_at(w, 0, &start, err);
 	if (!first) {
 		flat_close(&w->writer);
 		return NULL;

@@ -48,7 +48,7 @@ static char *single_name(const struct vmdk_writer *w)
 	return mem_strdup(own ? w->options.name : NAME_OF_NONE);
 }
 
-static uint64_t extent_len(const struct vmdk_writer *w)
+static uint64_t file_len(const struct vmdk_writer *w)
 {
 	return vmdk_is_split(&w->config) ? SPLIT_LEN : LIMIT_DISK_SIZE;
 }
@@ -82,55 +82,55 @@ static int check_count(const struct vmdk_writer *w, uint64_t count,
 	return 0;
 }
 
-static int add_extent(struct vmdk_writer *w, struct err *err)
+static int add_file(struct vmdk_writer *w, struct err *err)
 {
-	unsigned index = w->extent_count;
-	struct vmdk_extent *extent;
+	unsigned index = w->file_count;
+	struct vmdk_file *file;
 
 	if (check_count(w, index + 1, err))
 		return -1;
-	w->extents = mem_resize(w->extents, index + 1, sizeof *w->extents);
-	extent = &w->extents[index];
-	memset(extent, 0, sizeof *extent);
-	extent->size = extent_len(w);
+	w->files = mem_resize(w->files, index + 1, sizeof *w->files);
+	file = &w->files[index];
+	memset(file, 0, sizeof *file);
+	file->size = file_len(w);
 	if (w->size_known)
-		extent->size = min_u64(extent->size,
-				       w->size - index * extent_len(w));
-	w->extent_count++;
+		file->size = min_u64(file->size,
+				       w->size - index * file_len(w));
+	w->file_count++;
 	if (is_single(w)) {
-		extent->name = single_name(w);
-		extent->sink = w->writer.sink;
+		file->name = single_name(w);
+		file->sink = w->writer.sink;
 		return 0;
 	}
-	extent->name = part_name(w, index);
-	extent->sink = w->options.parts->open(w->options.parts, extent->name,
+	file->name = part_name(w, index);
+	file->sink = w->options.parts->open(w->options.parts, file->name,
 					      err);
-	return extent->sink ? 0 : -1;
+	return file->sink ? 0 : -1;
 }
 
-struct vmdk_extent *vmdk_extent_at(struct vmdk_writer *w, uint64_t offset,
+struct vmdk_file *vmdk_file_at(struct vmdk_writer *w, uint64_t offset,
 				   uint64_t *start, struct err *err)
 {
-	uint64_t index = offset / extent_len(w);
+	uint64_t index = offset / file_len(w);
 
 	/* An empty disk has one extent, too. */
-	while (w->extent_count <= index)
-		if (add_extent(w, err))
+	while (w->file_count <= index)
+		if (add_file(w, err))
 			return NULL;
-	*start = index * extent_len(w);
-	return &w->extents[index];
+	*start = index * file_len(w);
+	return &w->files[index];
 }
 
 /* All that the size takes, at least one. */
-static int settle_extents(struct vmdk_writer *w, struct err *err)
+static int settle_files(struct vmdk_writer *w, struct err *err)
 {
 	uint64_t start;
 
-	if (!vmdk_extent_at(w, w->size ? w->size - 1 : 0, &start, err))
+	if (!vmdk_file_at(w, w->size ? w->size - 1 : 0, &start, err))
 		return -1;
-	for (unsigned i = 0; i < w->extent_count; i++)
-		w->extents[i].size = min_u64(extent_len(w),
-					     w->size - i * extent_len(w));
+	for (unsigned i = 0; i < w->file_count; i++)
+		w->files[i].size = min_u64(file_len(w),
+					     w->size - i * file_len(w));
 	return 0;
 }
 
@@ -162,17 +162,17 @@ int vmdk_writer_settle(struct vmdk_writer *w, uint64_t size, struct err *err)
 			err, ERR_BUG, "size was announced as %llu and is %llu",
 			(unsigned long long)w->size, (unsigned long long)size);
 	w->size = size;
-	return settle_extents(w, err);
+	return settle_files(w, err);
 }
 
 void vmdk_writer_close(struct vmdk_writer *w)
 {
-	for (unsigned i = 0; i < w->extent_count; i++) {
-		for (size_t k = 0; k < w->extents[i].table_count; k++)
-			free(w->extents[i].table[k]);
-		free(w->extents[i].table);
-		free(w->extents[i].name);
+	for (unsigned i = 0; i < w->file_count; i++) {
+		for (size_t k = 0; k < w->files[i].table_count; k++)
+			free(w->files[i].table[k]);
+		free(w->files[i].table);
+		free(w->files[i].name);
 	}
-	free(w->extents);
+	free(w->files);
 	identity_close(w->identity);
 }

@@ -37,14 +37,14 @@ static uint64_t first_grain(const struct vmdk_writer *w)
 }
 
 /* `count` grains in one run; the first one's sector. */
-static int take(struct vmdk_writer *w, struct vmdk_extent *extent,
+static int take(struct vmdk_writer *w, struct vmdk_file *file,
 		uint64_t count, uint64_t *sector, struct err *err)
 {
-	if (!extent->next)
-		extent->next = first_grain(w);
-	*sector = extent->next;
-	extent->next += count * GRAIN_SECTORS;
-	if (extent->next > UINT32_MAX)
+	if (!file->next)
+		file->next = first_grain(w);
+	*sector = file->next;
+	file->next += count * GRAIN_SECTORS;
+	if (file->next > UINT32_MAX)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "a sparse file of VMDK ends at 2 TiB; use "
 			       "subformat=twoGbMaxExtentSparse or "
@@ -53,23 +53,23 @@ static int take(struct vmdk_writer *w, struct vmdk_extent *extent,
 }
 
 /* Guest byte `at` of the extent is at `sector`. */
-static void put(struct vmdk_extent *extent, uint64_t at, uint64_t sector)
+static void put(struct vmdk_file *file, uint64_t at, uint64_t sector)
 {
 	size_t index = (size_t)(at / TABLE_SPAN);
 	size_t entry = (size_t)(at % TABLE_SPAN / GRAIN_LEN);
 
-	if (index >= extent->table_count) {
+	if (index >= file->table_count) {
 		size_t count = index + 1 + index / 2;
 
-		extent->table = mem_resize(extent->table, count,
-					   sizeof *extent->table);
-		memset(extent->table + extent->table_count, 0,
-		       (count - extent->table_count) * sizeof *extent->table);
-		extent->table_count = count;
+		file->table = mem_resize(file->table, count,
+					   sizeof *file->table);
+		memset(file->table + file->table_count, 0,
+		       (count - file->table_count) * sizeof *file->table);
+		file->table_count = count;
 	}
-	if (!extent->table[index])
-		extent->table[index] = mem_zalloc(TABLE_LEN);
-	bytes_put_le32(extent->table[index] + entry * VMDK_ENTRY_LEN,
+	if (!file->table[index])
+		file->table[index] = mem_zalloc(TABLE_LEN);
+	bytes_put_le32(file->table[index] + entry * VMDK_ENTRY_LEN,
 		       (uint32_t)sector);
 }
 
@@ -81,17 +81,17 @@ static int sparse_place(struct writer *writer, struct unit *unit,
 	identity_unit(w->identity, unit, writer->granule);
 	for (size_t i = 0; i < unit->granule_count; i++) {
 		uint64_t at = unit->offset + i * GRAIN_LEN, start, sector;
-		struct vmdk_extent *extent;
+		struct vmdk_file *file;
 
 		if (unit->granules[i].kind != EXTENT_DATA)
 			continue;
 		if (vmdk_check_directory(at + GRAIN_LEN, err))
 			return -1;
-		extent = vmdk_extent_at(w, at, &start, err);
-		if (!extent || take(w, extent, 1, &sector, err))
+		file = vmdk_file_at(w, at, &start, err);
+		if (!file || take(w, file, 1, &sector, err))
 			return -1;
-		put(extent, at - start, sector);
-		unit_store(unit, extent->sink, sector * VMDK_SECTOR,
+		put(file, at - start, sector);
+		unit_store(unit, file->sink, sector * VMDK_SECTOR,
 			   unit->data + i * GRAIN_LEN, GRAIN_LEN);
 	}
 	return 0;
@@ -109,15 +109,15 @@ static int sparse_reserve(struct writer *writer, uint64_t offset,
 {
 	struct vmdk_writer *w = (struct vmdk_writer *)writer;
 	uint64_t count = div_up(length, GRAIN_LEN), start, sector;
-	struct vmdk_extent *extent;
+	struct vmdk_file *file;
 
 	if (vmdk_check_directory(offset + length, err))
 		return -1;
-	extent = vmdk_extent_at(w, offset, &start, err);
-	if (!extent || take(w, extent, count, &sector, err))
+	file = vmdk_file_at(w, offset, &start, err);
+	if (!file || take(w, file, count, &sector, err))
 		return -1;
 	for (uint64_t i = 0; i < count; i++)
-		put(extent, offset - start + i * GRAIN_LEN,
+		put(file, offset - start + i * GRAIN_LEN,
 		    sector + i * GRAIN_SECTORS);
 	*place = sector * VMDK_SECTOR;
 	/* Beyond the disk's end in its last grain. */
@@ -127,7 +127,7 @@ static int sparse_reserve(struct writer *writer, uint64_t offset,
 
 /* ---- the end ---- */
 
-static int store_directory(const struct vmdk_extent *extent,
+static int store_directory(const struct vmdk_file *file,
 			   const struct vmdk_layout *layout, uint64_t sector,
 			   struct err *err)
 {
@@ -138,24 +138,24 @@ static int store_directory(const struct vmdk_extent *extent,
 	for (uint64_t i = 0; i < layout->tables; i++)
 		bytes_put_le32(bytes + i * VMDK_ENTRY_LEN,
 			       (uint32_t)(first + i * TABLE_SECTORS));
-	return sink_write(extent->sink, bytes, len, sector * VMDK_SECTOR, err);
+	return sink_write(file->sink, bytes, len, sector * VMDK_SECTOR, err);
 }
 
 /* Those that have entries, from `sector` on, in runs. */
-static int store_tables(const struct vmdk_extent *extent, uint64_t sector,
+static int store_tables(const struct vmdk_file *file, uint64_t sector,
 			struct err *err)
 {
 	unsigned char *bytes AUTO_FREE = mem_zalloc(TABLES_RUN * TABLE_LEN);
 	size_t run = 0;
 
-	for (size_t i = 0; i < extent->table_count; i++) {
-		if (!extent->table[i])
+	for (size_t i = 0; i < file->table_count; i++) {
+		if (!file->table[i])
 			continue;
-		memcpy(bytes + run++ * TABLE_LEN, extent->table[i], TABLE_LEN);
-		if (run < TABLES_RUN && i + 1 < extent->table_count &&
-		    extent->table[i + 1])
+		memcpy(bytes + run++ * TABLE_LEN, file->table[i], TABLE_LEN);
+		if (run < TABLES_RUN && i + 1 < file->table_count &&
+		    file->table[i + 1])
 			continue;
-		if (sink_write(extent->sink, bytes, run * TABLE_LEN,
+		if (sink_write(file->sink, bytes, run * TABLE_LEN,
 			       sector * VMDK_SECTOR +
 				       (i + 1 - run) * TABLE_LEN,
 			       err))
@@ -165,7 +165,7 @@ static int store_tables(const struct vmdk_extent *extent, uint64_t sector,
 	return 0;
 }
 
-static int store_head(struct vmdk_writer *w, const struct vmdk_extent *extent,
+static int store_head(struct vmdk_writer *w, const struct vmdk_file *file,
 		      const struct vmdk_layout *layout, struct err *err)
 {
 	unsigned char *bytes AUTO_FREE = mem_zalloc(VMDK_HEADER_LEN + TEXT_LEN);
@@ -176,40 +176,40 @@ static int store_head(struct vmdk_writer *w, const struct vmdk_extent *extent,
 		vmdk_text_put(w, bytes + VMDK_HEADER_LEN);
 		len += TEXT_LEN;
 	}
-	return sink_write(extent->sink, bytes, len, 0, err);
+	return sink_write(file->sink, bytes, len, 0, err);
 }
 
-static int store_extent(struct vmdk_writer *w, struct vmdk_extent *extent,
+static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 			struct err *err)
 {
 	struct vmdk_layout layout;
 	uint64_t none, at = directory_sector(w);
 	bool behind = !w->size_known && !vmdk_is_split(&w->config);
 
-	if (take(w, extent, 0, &none, err))
+	if (take(w, file, 0, &none, err))
 		return -1;
 	if (behind)
-		at = extent->next;
-	vmdk_layout_init(&layout, extent->size, at);
+		at = file->next;
+	vmdk_layout_init(&layout, file->size, at);
 	layout.overhead = first_grain(w);
 	if (layout.end > UINT32_MAX)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "a sparse file of VMDK ends at 2 TiB");
 	/* Where tables are left out old content must not show. */
-	if (sink_zero(extent->sink, 0, layout.overhead * VMDK_SECTOR,
+	if (sink_zero(file->sink, 0, layout.overhead * VMDK_SECTOR,
 		      SINK_ZERO_SPARSE, err) ||
-	    (behind && sink_zero(extent->sink, at * VMDK_SECTOR,
+	    (behind && sink_zero(file->sink, at * VMDK_SECTOR,
 				 (layout.end - at) * VMDK_SECTOR,
 				 SINK_ZERO_SPARSE, err)))
 		return -1;
-	if (store_directory(extent, &layout, layout.rgd, err) ||
-	    store_tables(extent, layout.rgd + layout.gd_sectors, err) ||
-	    store_directory(extent, &layout, layout.gd, err) ||
-	    store_tables(extent, layout.gd + layout.gd_sectors, err) ||
-	    store_head(w, extent, &layout, err))
+	if (store_directory(file, &layout, layout.rgd, err) ||
+	    store_tables(file, layout.rgd + layout.gd_sectors, err) ||
+	    store_directory(file, &layout, layout.gd, err) ||
+	    store_tables(file, layout.gd + layout.gd_sectors, err) ||
+	    store_head(w, file, &layout, err))
 		return -1;
-	return sink_finish(extent->sink,
-			   max_u64(extent->next, layout.end) * VMDK_SECTOR,
+	return sink_finish(file->sink,
+			   max_u64(file->next, layout.end) * VMDK_SECTOR,
 			   err);
 }
 
@@ -220,8 +220,8 @@ static int sparse_finish(struct writer *writer, uint64_t size, struct err *err)
 	if (vmdk_writer_settle(w, size, err) ||
 	    (!vmdk_is_split(&w->config) && vmdk_check_directory(size, err)))
 		return -1;
-	for (unsigned i = 0; i < w->extent_count; i++)
-		if (store_extent(w, &w->extents[i], err))
+	for (unsigned i = 0; i < w->file_count; i++)
+		if (store_file(w, &w->files[i], err))
 			return -1;
 	return vmdk_is_split(&w->config) ? vmdk_text_store(w, err) : 0;
 }

@@ -355,7 +355,7 @@ static int start(struct vmdk_writer *w, const struct create_options *options,
 	uint64_t from;
 
 	if (vmdk_writer_init(w, options, err) ||
-	    !vmdk_extent_at(w, 0, &from, err))
+	    !vmdk_file_at(w, 0, &from, err))
 		return -1;
 	if (!file && !w->size_known)
 		return err_set(err, ERR_UNSUPPORTED,

@@ -42,11 +42,11 @@ static void add_extents(struct text *text, const struct vmdk_writer *w)
 				     : "RW";
 
 	add(text, "\n# Extent description\n");
-	for (unsigned i = 0; i < w->extent_count; i++)
+	for (unsigned i = 0; i < w->file_count; i++)
 		add(text, "%s %" PRIu64 " %s \"%s\"%s\n", access,
-		    w->extents[i].size / VMDK_SECTOR,
+		    w->files[i].size / VMDK_SECTOR,
 		    vmdk_is_flat(&w->config) ? "FLAT" : "SPARSE",
-		    w->extents[i].name, vmdk_is_flat(&w->config) ? " 0" : "");
+		    w->files[i].name, vmdk_is_flat(&w->config) ? " 0" : "");
 }
 
 /*
