@@ -3,8 +3,6 @@
  * Owns the disk face of VMDK: reads and extents over the image's parts, and
  * what lies under them in a parent. Does not know how a part is stored.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,42 +249,6 @@ static const struct disk_ops vmdk_ops = {
 	.close = vmdk_close,
 };
 
-/* The parent as it was when this image was begun: its CID has changed if it
- * was written since. */
-static int check_parent(struct vmdk_image *image, struct err *err)
-{
-	AUTO_FREE struct facts *facts = mem_zalloc(sizeof *facts);
-	const char *found = "none";
-	char wanted[16];
-
-	disk_info(image->parent, facts);
-	for (unsigned i = 0; i < facts->count; i++)
-		if (!strcmp(facts->fact[i].name, "cid"))
-			found = facts->fact[i].text;
-	snprintf(wanted, sizeof wanted, "%08" PRIx32,
-		 image->descriptor.parent_cid);
-	if (!strcmp(found, wanted))
-		return 0;
-	return err_set(err, ERR_DAMAGED,
-		       "parent %s has the CID %s, not %s: it was changed "
-		       "since, or is another disk", image->descriptor.parent,
-		       found, wanted);
-}
-
-static int open_parent(struct vmdk_image *image, const char *name,
-		       const struct open_options *options, struct err *err)
-{
-	if (!options->references)
-		return err_set(err, ERR_REFUSED,
-			       "parent %s is not followed without "
-			       "--allow-references", name);
-	image->parent = options->references->open_disk(
-		options->references, name, "vmdk", &image->parent_source, err);
-	if (!image->parent)
-		return err_in(err, "parent %s", name);
-	return check_parent(image, err);
-}
-
 static void note_state(const struct vmdk_image *image, struct log *log)
 {
 	if (image->has_header && image->header.unclean)
@@ -312,7 +274,7 @@ static int open_all(struct vmdk_image *image, struct source *source,
 		return 0;
 	if (vmdk_image_extents(image, source, options, err))
 		return -1;
-	return parent ? open_parent(image, parent, options, err) : 0;
+	return parent ? vmdk_image_parent(image, parent, options, err) : 0;
 }
 
 struct disk *vmdk_open(struct source *source,

@@ -112,3 +112,32 @@ int vmdk_peek(const unsigned char *head, size_t len, uint64_t *size,
 	free(image);
 	return status;
 }
+
+enum walk_order vmdk_walk_order(const unsigned char *head, size_t len)
+{
+	struct vmdk_descriptor descriptor;
+	struct vmdk_header header;
+	enum walk_order order = WALK_NONE;
+	enum vmdk_kind kind;
+	const char *parent;
+	struct err err;
+
+	if (len < VMDK_HEADER_LEN || !vmdk_header_kind(head, len, &kind) ||
+	    kind != VMDK_HOSTED ||
+	    vmdk_header_parse(head, kind, UINT64_MAX, &header, &err) ||
+	    !header.markers || !header.size)
+		return WALK_NONE;
+	/* The descriptor can be too far away to be seen: it says, with few
+	 * exceptions, that there are no other files. */
+	if (!header.descriptor ||
+	    header.descriptor + header.descriptor_len > len)
+		return WALK_ORDERED;
+	if (!vmdk_descriptor_parse(head + header.descriptor,
+				   (size_t)header.descriptor_len, &descriptor,
+				   &err) &&
+	    !vmdk_descriptor_parent(&descriptor, &parent, &err) && !parent &&
+	    descriptor.count == 1)
+		order = WALK_ORDERED;
+	vmdk_descriptor_clear(&descriptor);
+	return order;
+}

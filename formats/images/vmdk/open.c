@@ -5,6 +5,7 @@
  * not decide which references are followed.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -256,6 +257,42 @@ int vmdk_image_extents(struct vmdk_image *image, struct source *source,
 		if (open_one(image, i, options, memory, err))
 			return -1;
 	return 0;
+}
+
+/* The parent as it was when this image was begun: its CID has changed if it
+ * was written since. */
+static int check_parent(struct vmdk_image *image, struct err *err)
+{
+	AUTO_FREE struct facts *facts = mem_zalloc(sizeof *facts);
+	const char *found = "none";
+	char wanted[16];
+
+	disk_info(image->parent, facts);
+	for (unsigned i = 0; i < facts->count; i++)
+		if (!strcmp(facts->fact[i].name, "cid"))
+			found = facts->fact[i].text;
+	snprintf(wanted, sizeof wanted, "%08" PRIx32,
+		 image->descriptor.parent_cid);
+	if (!strcmp(found, wanted))
+		return 0;
+	return err_set(err, ERR_DAMAGED,
+		       "parent %s has the CID %s, not %s: it was changed "
+		       "since, or is another disk", image->descriptor.parent,
+		       found, wanted);
+}
+
+int vmdk_image_parent(struct vmdk_image *image, const char *name,
+		      const struct open_options *options, struct err *err)
+{
+	if (!options->references)
+		return err_set(err, ERR_REFUSED,
+			       "parent %s is not followed without "
+			       "--allow-references", name);
+	image->parent = options->references->open_disk(
+		options->references, name, "vmdk", &image->parent_source, err);
+	if (!image->parent)
+		return err_in(err, "parent %s", name);
+	return check_parent(image, err);
 }
 
 void vmdk_image_clear(struct vmdk_image *image)

@@ -6,7 +6,7 @@
  *   header.c, sesparse.c   headers of the three kinds of sparse extent
  *   entry.c, map.c         one sparse extent: guest offset -> place
  *   open.c, disk.c         the disk face: extents side by side, a parent
- *   info.c                 facts, and what a stream's head tells
+ *   info.c                 facts, and what the head of a stream tells
  *   walk.c, seen.c         stream-optimized images in one pass
  *   check.c, check_map.c   consistency
  *   write*.c, write.h      the writer
@@ -274,6 +274,9 @@ struct source *vmdk_image_reference(const struct vmdk_image *image,
 				    size_t index,
 				    const struct open_options *options,
 				    struct err *err);
+/* The parent, whose CID must be the one this image was begun on. */
+int vmdk_image_parent(struct vmdk_image *image, const char *name,
+		      const struct open_options *options, struct err *err);
 void vmdk_image_clear(struct vmdk_image *image);
 /* What the descriptor says of a sparse extent, and its header: do they agree?
  * The capacity may be rounded up to whole grains. */
@@ -324,5 +327,13 @@ void vmdk_seen_directory(struct vmdk_seen *seen, unsigned char *take_bytes,
 /* All is seen: does the directory at `gd` list the grains, and only these? */
 int vmdk_seen_verify(struct vmdk_seen *seen, uint64_t gd, uint64_t file_size,
 		     struct err *err);
+
+/* ---- check_map.c ---- */
+
+/* Everything one sparse extent stores: entries, grains, the redundant tables,
+ * overlaps, leaks. `decode`: compressed grains are decoded, too. -1 only for
+ * what stops it. */
+int vmdk_check_map(const struct vmdk_header *header, struct source *source,
+		   bool decode, struct check_report *report, struct err *err);
 
 #endif

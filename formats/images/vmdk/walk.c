@@ -201,11 +201,12 @@ static int decode(struct vmdk_walk *walk, uint64_t guest, uint32_t stored,
 {
 	const unsigned char *from = walk->stored + VMDK_MARKER_DATA;
 	size_t len = vmdk_map_grain_len(&walk->header, guest);
+	struct err first;
 
-	if (!block_decode(walk->decoder, from, stored, walk->grain, len, err))
+	if (len < walk->header.grain &&
+	    !block_decode(walk->decoder, from, stored, walk->grain, len,
+			  &first))
 		return 0;
-	if (len == walk->header.grain || err->kind != ERR_DAMAGED)
-		return -1;
 	return block_decode(walk->decoder, from, stored, walk->grain,
 			    walk->header.grain, err);
 }
@@ -471,33 +472,4 @@ struct walk *vmdk_walk(struct source *stream,
 	base->sector_size = VMDK_SECTOR;
 	base->granule = walk->header.grain;
 	return STEAL(base);
-}
-
-enum walk_order vmdk_walk_order(const unsigned char *head, size_t len)
-{
-	struct vmdk_descriptor descriptor;
-	struct vmdk_header header;
-	enum walk_order order = WALK_NONE;
-	enum vmdk_kind kind;
-	const char *parent;
-	struct err err;
-
-	if (len < VMDK_HEADER_LEN || !vmdk_header_kind(head, len, &kind) ||
-	    kind != VMDK_HOSTED ||
-	    vmdk_header_parse(head, kind, UINT64_MAX, &header, &err) ||
-	    !header.markers || !header.size)
-		return WALK_NONE;
-	/* The descriptor can be too far away to be seen: it says, with few
-	 * exceptions, that there are no other files. */
-	if (!header.descriptor ||
-	    header.descriptor + header.descriptor_len > len)
-		return WALK_ORDERED;
-	if (!vmdk_descriptor_parse(head + header.descriptor,
-				   (size_t)header.descriptor_len, &descriptor,
-				   &err) &&
-	    !vmdk_descriptor_parent(&descriptor, &parent, &err) && !parent &&
-	    descriptor.count == 1)
-		order = WALK_ORDERED;
-	vmdk_descriptor_clear(&descriptor);
-	return order;
 }
