@@ -173,11 +173,15 @@ enum append_need vmdk_append(const struct create_options *options)
 }
 
 /* "Virtual Disk Format 5.0" says of the header's capacity that it should be a
- * multiple of the grain; QEMU and open-vmdk neither need nor write that. */
+ * multiple of the grain. QEMU does not mind, but VirtualBox writes no other,
+ * and open-vmdk's reader never ends on a partial last grain: what is made to
+ * be handed on is rounded. Nobody opens a disk of 0 bytes. */
 uint64_t vmdk_round_size(const struct create_options *options, uint64_t size)
 {
-	(void)options;
-	return driver_round_up(size, VMDK_SECTOR);
+	bool stream = parse_subformat(options) == VMDK_STREAM_OPTIMIZED;
+
+	return driver_round_up(max_u64(size, 1),
+			       stream ? GRAIN_LEN : VMDK_SECTOR);
 }
 
 uint64_t vmdk_measure(const struct create_options *options, uint64_t size,
