@@ -270,14 +270,17 @@ int vmdk_map_unpack(struct vmdk_map *map, const struct vmdk_run *run,
 		    void *buf, struct err *err)
 {
 	struct packed_chunk chunk;
+	struct err first;
 
 	if (vmdk_map_chunk(map, run, &chunk, err))
 		return -1;
 	if (!packed_read(map->packed, &chunk, run->skip, buf,
-			 (size_t)run->length, err))
+			 (size_t)run->length, &first))
 		return 0;
-	if (err->kind != ERR_DAMAGED || chunk.length == map->header.grain)
+	if (first.kind != ERR_DAMAGED || chunk.length == map->header.grain) {
+		*err = first;
 		return -1;
+	}
 	/* The disk's end cuts the last grain; some writers compress all of
 	 * it all the same. */
 	chunk.length = map->header.grain;

@@ -201,11 +201,12 @@ static int decode(struct vmdk_walk *walk, uint64_t guest, uint32_t stored,
 {
 	const unsigned char *from = walk->stored + VMDK_MARKER_DATA;
 	size_t len = vmdk_map_grain_len(&walk->header, guest);
+	struct err first;
 
-	if (!block_decode(walk->decoder, from, stored, walk->grain, len, err))
+	if (len < walk->header.grain &&
+	    !block_decode(walk->decoder, from, stored, walk->grain, len,
+			  &first))
 		return 0;
-	if (len == walk->header.grain || err->kind != ERR_DAMAGED)
-		return -1;
 	return block_decode(walk->decoder, from, stored, walk->grain,
 			    walk->header.grain, err);
 }
