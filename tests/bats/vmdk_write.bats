@@ -29,9 +29,9 @@ good() {
 
 @test "every subformat, whatever is in it" {
 	local recipe subformat
-	for recipe in zero:1M data:3M "data:512 hole:40M data:70000 zero:100000" \
-		"hole:33554432 data:65536 zero:65536" "hole:1048576 zero:65535 data:1" \
-		"text:40M data:1M"; do
+	for recipe in zero:1M "data:3M zero:3M data:1M" \
+		"data:512 hole:40M data:70000 zero:100000" \
+		"hole:33488896 data:131072" "hole:1M zero:65535 data:1"; do
 		# shellcheck disable=SC2086
 		make_pattern in.raw $recipe
 		truncate -s %64K in.raw
@@ -45,7 +45,7 @@ good() {
 
 @test "sizes of whole sectors, and what a stream makes of them" {
 	local size subformat padded
-	for size in 512 1048064 33555968; do
+	for size in 512 33555968; do
 		make_pattern in.raw "data:$size"
 		for subformat in $subformats; do
 			runs 0 --force -o "subformat=$subformat" in.raw \
@@ -108,15 +108,13 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 		runs 0 --threads 4 -o "subformat=$subformat" in.raw many/d.vmdk
 		diff -r one many
 		# Where the tables lie in front the size must be known.
-		if [ "$subformat" != monolithicSparse ]; then
-			runs 0 -o "subformat=$subformat" - pipe/d.vmdk < \
-				<(cat in.raw)
-			diff -r one pipe
-		fi
+		runs 0 -o "subformat=$subformat" - pipe/d.vmdk < <(cat in.raw)
+		case $subformat in
+		*Sparse) good pipe/d.vmdk in.raw $subformat ;;
+		*) diff -r one pipe ;;
+		esac
 		rm -r one many pipe
 	done
-	runs 0 - pipe.vmdk < <(cat in.raw)
-	good pipe.vmdk in.raw monolithicSparse
 }
 
 @test "a stream goes to a pipe with the bytes of a file" {
@@ -131,7 +129,7 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 	# The hosted form has its tables in front: by way of a file.
 	"$IMGCONV" -O vmdk in.raw - | cat >piped.vmdk
 	good piped.vmdk in.raw monolithicSparse
-	fails 69 "*needs a file*" -O vmdk -o subformat=monolithicFlat in.raw -
+	fails 64 "*several files*" -O vmdk -o subformat=monolithicFlat in.raw -
 }
 
 @test "-c means streamOptimized, and nothing else" {
@@ -149,8 +147,8 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 
 @test "no larger than qemu-img's streams by more than a twentieth" {
 	local own other
-	tar -cf in.raw -C / usr/lib/python3 2>/dev/null ||
-		make_pattern in.raw text:30M
+	# Programs: what most of a disk is.
+	cat /usr/bin/[a-q]* 2>/dev/null | head -c 32M >in.raw || :
 	truncate -s 32M in.raw
 	runs 0 -f raw -c in.raw own.vmdk
 	qemu-img convert -f raw -O vmdk -o subformat=streamOptimized in.raw \
@@ -199,11 +197,11 @@ print(json.load(sys.stdin)["format-specific"]["data"]["cid"])')"
 	local subformat
 	truncate -s 100M in.raw
 	for subformat in $subformats; do
-		runs 0 create --force -f vmdk -o "subformat=$subformat" \
+		runs 0 create --force -o "subformat=$subformat" vmdk \
 			out.vmdk 100M
 		good out.vmdk in.raw "$subformat"
 	done
-	runs 0 create -f vmdk tera.vmdk 1T
+	runs 0 create vmdk tera.vmdk 1T
 	run -0 qemu-img check -q tera.vmdk
 }
 

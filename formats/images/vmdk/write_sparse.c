@@ -22,17 +22,15 @@ static uint64_t directory_sector(const struct vmdk_writer *w)
 }
 
 /* Where the first grain lies: behind the tables, as far as their number is
- * known. One of many files has room for as many as it may come to, so that
- * the same disk gives the same bytes whether its size was known or not. */
-static uint64_t first_grain(const struct vmdk_writer *w)
+ * known; else they come behind the last one. */
+static uint64_t first_grain(const struct vmdk_writer *w,
+			    const struct vmdk_file *file)
 {
 	struct vmdk_layout layout;
 
-	if (!w->size_known && !vmdk_is_split(&w->config))
+	if (!w->size_known)
 		return GRAIN_SECTORS;
-	vmdk_layout_init(&layout,
-			 vmdk_is_split(&w->config) ? SPLIT_LEN : w->size,
-			 directory_sector(w));
+	vmdk_layout_init(&layout, file->size, directory_sector(w));
 	return layout.overhead;
 }
 
@@ -41,7 +39,7 @@ static int take(struct vmdk_writer *w, struct vmdk_file *file,
 		uint64_t count, uint64_t *sector, struct err *err)
 {
 	if (!file->next)
-		file->next = first_grain(w);
+		file->next = first_grain(w, file);
 	*sector = file->next;
 	file->next += count * GRAIN_SECTORS;
 	if (file->next > UINT32_MAX)
@@ -183,22 +181,21 @@ static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 			struct err *err)
 {
 	struct vmdk_layout layout;
-	uint64_t none, at = directory_sector(w);
-	bool behind = !w->size_known && !vmdk_is_split(&w->config);
+	uint64_t next, at;
 
-	if (take(w, file, 0, &none, err))
+	if (take(w, file, 0, &next, err))
 		return -1;
-	if (behind)
-		at = file->next;
+	at = w->size_known ? directory_sector(w) : next;
 	vmdk_layout_init(&layout, file->size, at);
-	layout.overhead = first_grain(w);
+	layout.overhead = first_grain(w, file);
 	if (layout.end > UINT32_MAX)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "a sparse file of VMDK ends at 2 TiB");
 	/* Where tables are left out old content must not show. */
 	if (sink_zero(file->sink, 0, layout.overhead * VMDK_SECTOR,
 		      SINK_ZERO_SPARSE, err) ||
-	    (behind && sink_zero(file->sink, at * VMDK_SECTOR,
+	    (!w->size_known &&
+	     sink_zero(file->sink, at * VMDK_SECTOR,
 				 (layout.end - at) * VMDK_SECTOR,
 				 SINK_ZERO_SPARSE, err)))
 		return -1;
@@ -209,7 +206,7 @@ static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 	    store_head(w, file, &layout, err))
 		return -1;
 	return sink_finish(file->sink,
-			   max_u64(file->next, layout.end) * VMDK_SECTOR,
+			   max_u64(next, layout.end) * VMDK_SECTOR,
 			   err);
 }
 
