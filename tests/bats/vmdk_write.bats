@@ -89,10 +89,13 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 	printf x | dd of=in.raw bs=1 seek=1099511627776 conv=notrunc status=none
 	printf y | dd of=in.raw bs=1 seek=2199023321087 conv=notrunc status=none
 	runs 0 in.raw sparse.vmdk
-	good sparse.vmdk in.raw monolithicSparse
-	[ "$(du -k sparse.vmdk | cut -f1)" -lt 2000 ]
 	runs 0 -c in.raw stream.vmdk
-	good stream.vmdk in.raw streamOptimized
+	[ "$(du -k sparse.vmdk | cut -f1)" -lt 2000 ]
+	# To compare all of it takes qemu-img a minute.
+	for image in sparse.vmdk stream.vmdk; do
+		run -0 qemu-img check -q $image
+		runs 0 compare $image in.raw
+	done
 	fails 69 "*1025 files*" -o subformat=twoGbMaxExtentSparse in.raw no.vmdk
 	nothing_at no.vmdk
 	equal "in.raw sparse.vmdk stream.vmdk " "$(files)"
