@@ -129,6 +129,9 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 	qemu-img convert -O qcow2 in.raw in.qcow2
 	"$IMGCONV" -O vmdk -o subformat=streamOptimized in.qcow2 - |
 		cmp - file.vmdk
+	# Of unknown size: by way of a file.
+	"$IMGCONV" -O vmdk -o subformat=streamOptimized - - < <(cat in.raw) |
+		cmp - file.vmdk
 	# The hosted form has its tables in front: by way of a file.
 	"$IMGCONV" -O vmdk in.raw - | cat >piped.vmdk
 	good piped.vmdk in.raw monolithicSparse

@@ -102,10 +102,10 @@ static inline bool vmdk_is_split(const struct vmdk_config *config)
 /* Where a sparse extent's parts lie, in sectors. */
 struct vmdk_layout {
 	uint64_t capacity;
-	uint64_t tables;      /* grain tables */
-	uint64_t gd_sectors;  /* of one directory */
-	uint64_t rgd, gd;     /* VMDK_GD_AT_END: in the footer */
-	uint64_t end;	      /* of the tables */
+	uint64_t tables;     /* grain tables */
+	uint64_t gd_sectors; /* of one directory */
+	uint64_t rgd, gd;    /* VMDK_GD_AT_END: in the footer */
+	uint64_t end;	     /* of the tables */
 	uint64_t overhead;
 };
 
@@ -158,7 +158,7 @@ void vmdk_writer_close(struct vmdk_writer *w);
 /* The extent that guest byte `offset` lies in, opened, with all before it;
  * *start is its first guest byte. NULL on error. */
 struct vmdk_file *vmdk_file_at(struct vmdk_writer *w, uint64_t offset,
-				   uint64_t *start, struct err *err);
+			       uint64_t *start, struct err *err);
 
 /* ---- write_text.c ---- */
 

@@ -10,7 +10,7 @@
 /* The extent of `offset`; with preallocation=falloc all of it at once, so
  * that no room is found out early. */
 static struct vmdk_file *file_at(struct vmdk_writer *w, uint64_t offset,
-				     uint64_t *start, struct err *err)
+				 uint64_t *start, struct err *err)
 {
 	unsigned before = w->file_count;
 	struct vmdk_file *file = vmdk_file_at(w, offset, start, err);
@@ -41,16 +41,14 @@ static int flat_zero(struct writer *writer, uint64_t offset, uint64_t length,
 		len = end - offset;
 		if (vmdk_is_split(&w->config))
 			len = min_u64(len, start + SPLIT_LEN - offset);
-		if (!file->allocated &&
-		    sink_zero(file->sink, offset - start, len,
-			      w->config.zero, err))
+		if (!file->allocated && sink_zero(file->sink, offset - start,
+						  len, w->config.zero, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int flat_place(struct writer *writer, struct unit *unit,
-		      struct err *err)
+static int flat_place(struct writer *writer, struct unit *unit, struct err *err)
 {
 	struct vmdk_writer *w = (struct vmdk_writer *)writer;
 
@@ -77,8 +75,8 @@ static int flat_place(struct writer *writer, struct unit *unit,
 	return 0;
 }
 
-static int flat_reserve(struct writer *writer, uint64_t offset,
-			uint64_t length, uint64_t *place, struct err *err)
+static int flat_reserve(struct writer *writer, uint64_t offset, uint64_t length,
+			uint64_t *place, struct err *err)
 {
 	(void)writer, (void)length, (void)err;
 	*place = offset;
@@ -135,9 +133,8 @@ struct writer *vmdk_flat_create(struct sink *sink,
 	writer_init(&w->writer, &split_ops, "vmdk", sink);
 	w->writer.any_order = true;
 	w->writer.head_last = true;
-	first = vmdk_writer_init(w, options, err)
-			? NULL
-			: file_at(w, 0, &start, err);
+	first = vmdk_writer_init(w, options, err) ? NULL
+						  : file_at(w, 0, &start, err);
 	if (!first) {
 		flat_close(&w->writer);
 		return NULL;

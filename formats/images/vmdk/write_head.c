@@ -59,9 +59,8 @@ void vmdk_head_put(const struct vmdk_config *config,
 	bytes_put_le64(out + VMDK_GD, layout->gd);
 	bytes_put_le64(out + VMDK_OVERHEAD, layout->overhead);
 	memcpy(out + VMDK_NEWLINES, VMDK_NEWLINES_TEXT, VMDK_NEWLINES_LEN);
-	bytes_put_le16(out + VMDK_COMPRESSION, stream
-						       ? VMDK_COMPRESSION_DEFLATE
-						       : VMDK_COMPRESSION_NONE);
+	bytes_put_le16(out + VMDK_COMPRESSION, stream ? VMDK_COMPRESSION_DEFLATE
+						      : VMDK_COMPRESSION_NONE);
 }
 
 int vmdk_check_directory(uint64_t size, struct err *err)

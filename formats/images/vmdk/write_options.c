@@ -31,6 +31,13 @@ const struct driver_option vmdk_options[] = {
 	{ NULL, NULL, NULL, NULL }
 };
 
+/*
+ * The compression level where none is asked for. Against QEMU's streams (zlib
+ * level 6) of programs and libraries, libdeflate's level 4 takes a quarter of
+ * the time and gives 1 to 4 % more; level 1 a sixth, and 8 to 12 % more.
+ */
+#define LEVEL_DEFAULT 4
+
 static const char *const subformats[] = {
 	[VMDK_MONOLITHIC_SPARSE] = "monolithicSparse",
 	[VMDK_STREAM_OPTIMIZED] = "streamOptimized",
@@ -48,8 +55,7 @@ static bool given(const struct create_options *options, const char *name)
 }
 
 /* The rows were checked: it is one of them. */
-static enum vmdk_subformat
-parse_subformat(const struct create_options *options)
+static enum vmdk_subformat parse_subformat(const struct create_options *options)
 {
 	const char *value = create_option(options, vmdk_options, "subformat");
 	unsigned i = VMDK_SPLIT_FLAT;
@@ -87,8 +93,8 @@ static int parse_cid(const char *value, uint32_t *out, struct err *err)
 	return 0;
 }
 
-static int check_number(const struct create_options *options,
-			const char *name, struct err *err)
+static int check_number(const struct create_options *options, const char *name,
+			struct err *err)
 {
 	const char *value = create_option(options, vmdk_options, name);
 
@@ -140,10 +146,11 @@ int vmdk_config_parse(const struct create_options *options,
 				       ? "lsilogic"
 				       : "ide";
 	out->has_cid = cid;
-	out->block.level = options->compress_level;
+	out->block.level = options->compress_level ? options->compress_level
+						   : LEVEL_DEFAULT;
 	out->block.window_log = 15;
-	if (create_option_bool(options, rows, "zeroed_grain",
-			       &out->zero_grains, err) ||
+	if (create_option_bool(options, rows, "zeroed_grain", &out->zero_grains,
+			       err) ||
 	    check_number(options, "hwversion", err) ||
 	    check_number(options, "toolsversion", err) ||
 	    (cid && parse_cid(cid, &out->cid, err)))
@@ -165,9 +172,13 @@ bool vmdk_in_parts(const struct create_options *options)
 
 enum append_need vmdk_append(const struct create_options *options)
 {
-	/* The hosted form has all tables in front. Of several files the
-	 * descriptor comes at the end, in one piece. */
-	return parse_subformat(options) == VMDK_MONOLITHIC_SPARSE
+	enum vmdk_subformat subformat = parse_subformat(options);
+
+	/* The hosted form has all tables in front, a stream the size. Of
+	 * several files the descriptor comes at the end, in one piece. */
+	return subformat == VMDK_MONOLITHIC_SPARSE ||
+			       (subformat == VMDK_STREAM_OPTIMIZED &&
+				!options->size_known)
 		       ? APPEND_NEVER
 		       : APPEND_FREELY;
 }

@@ -94,8 +94,7 @@ static int add_file(struct vmdk_writer *w, struct err *err)
 	memset(file, 0, sizeof *file);
 	file->size = file_len(w);
 	if (w->size_known)
-		file->size = min_u64(file->size,
-				       w->size - index * file_len(w));
+		file->size = min_u64(file->size, w->size - index * file_len(w));
 	w->file_count++;
 	if (is_single(w)) {
 		file->name = single_name(w);
@@ -103,13 +102,12 @@ static int add_file(struct vmdk_writer *w, struct err *err)
 		return 0;
 	}
 	file->name = part_name(w, index);
-	file->sink = w->options.parts->open(w->options.parts, file->name,
-					      err);
+	file->sink = w->options.parts->open(w->options.parts, file->name, err);
 	return file->sink ? 0 : -1;
 }
 
 struct vmdk_file *vmdk_file_at(struct vmdk_writer *w, uint64_t offset,
-				   uint64_t *start, struct err *err)
+			       uint64_t *start, struct err *err)
 {
 	uint64_t index = offset / file_len(w);
 
@@ -129,8 +127,8 @@ static int settle_files(struct vmdk_writer *w, struct err *err)
 	if (!vmdk_file_at(w, w->size ? w->size - 1 : 0, &start, err))
 		return -1;
 	for (unsigned i = 0; i < w->file_count; i++)
-		w->files[i].size = min_u64(file_len(w),
-					     w->size - i * file_len(w));
+		w->files[i].size =
+			min_u64(file_len(w), w->size - i * file_len(w));
 	return 0;
 }
 

@@ -35,8 +35,8 @@ static uint64_t first_grain(const struct vmdk_writer *w,
 }
 
 /* `count` grains in one run; the first one's sector. */
-static int take(struct vmdk_writer *w, struct vmdk_file *file,
-		uint64_t count, uint64_t *sector, struct err *err)
+static int take(struct vmdk_writer *w, struct vmdk_file *file, uint64_t count,
+		uint64_t *sector, struct err *err)
 {
 	if (!file->next)
 		file->next = first_grain(w, file);
@@ -59,8 +59,8 @@ static void put(struct vmdk_file *file, uint64_t at, uint64_t sector)
 	if (index >= file->table_count) {
 		size_t count = index + 1 + index / 2;
 
-		file->table = mem_resize(file->table, count,
-					   sizeof *file->table);
+		file->table =
+			mem_resize(file->table, count, sizeof *file->table);
 		memset(file->table + file->table_count, 0,
 		       (count - file->table_count) * sizeof *file->table);
 		file->table_count = count;
@@ -154,8 +154,7 @@ static int store_tables(const struct vmdk_file *file, uint64_t sector,
 		    file->table[i + 1])
 			continue;
 		if (sink_write(file->sink, bytes, run * TABLE_LEN,
-			       sector * VMDK_SECTOR +
-				       (i + 1 - run) * TABLE_LEN,
+			       sector * VMDK_SECTOR + (i + 1 - run) * TABLE_LEN,
 			       err))
 			return -1;
 		run = 0;
@@ -178,7 +177,7 @@ static int store_head(struct vmdk_writer *w, const struct vmdk_file *file,
 }
 
 static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
-			struct err *err)
+		      struct err *err)
 {
 	struct vmdk_layout layout;
 	uint64_t next, at;
@@ -196,8 +195,7 @@ static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 		      SINK_ZERO_SPARSE, err) ||
 	    (!w->size_known &&
 	     sink_zero(file->sink, at * VMDK_SECTOR,
-				 (layout.end - at) * VMDK_SECTOR,
-				 SINK_ZERO_SPARSE, err)))
+		       (layout.end - at) * VMDK_SECTOR, SINK_ZERO_SPARSE, err)))
 		return -1;
 	if (store_directory(file, &layout, layout.rgd, err) ||
 	    store_tables(file, layout.rgd + layout.gd_sectors, err) ||
@@ -205,8 +203,7 @@ static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 	    store_tables(file, layout.gd + layout.gd_sectors, err) ||
 	    store_head(w, file, &layout, err))
 		return -1;
-	return sink_finish(file->sink,
-			   max_u64(next, layout.end) * VMDK_SECTOR,
+	return sink_finish(file->sink, max_u64(next, layout.end) * VMDK_SECTOR,
 			   err);
 }
 
@@ -252,8 +249,7 @@ struct writer *vmdk_sparse_create(struct sink *sink,
 	struct vmdk_writer *w = mem_zalloc(sizeof *w);
 	bool split = vmdk_in_parts(options);
 
-	writer_init(&w->writer, split ? &split_ops : &single_ops, "vmdk",
-		    sink);
+	writer_init(&w->writer, split ? &split_ops : &single_ops, "vmdk", sink);
 	w->writer.granule = GRAIN_LEN;
 	w->writer.head_last = true;
 	if (vmdk_writer_init(w, options, err)) {

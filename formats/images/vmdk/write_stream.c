@@ -79,8 +79,8 @@ static int stream_encode(struct writer *writer, void *context,
 		if (granule->kind != EXTENT_DATA)
 			continue;
 		if (encode_grain(context, unit->data + i * GRAIN_LEN,
-				 unit->offset + i * GRAIN_LEN,
-				 unit->coded + at, &granule->coded_len, err))
+				 unit->offset + i * GRAIN_LEN, unit->coded + at,
+				 &granule->coded_len, err))
 			return -1;
 		granule->coded_at = at;
 		at += granule->coded_len;
@@ -142,8 +142,8 @@ static int put_directory(struct vmdk_stream *stream, uint64_t index,
 
 		if (vmdk_check_directory((index + 1) * TABLE_SPAN, err))
 			return -1;
-		stream->gd = mem_resize(stream->gd, (size_t)room,
-					VMDK_ENTRY_LEN);
+		stream->gd =
+			mem_resize(stream->gd, (size_t)room, VMDK_ENTRY_LEN);
 		memset(stream->gd + stream->gd_room * VMDK_ENTRY_LEN, 0,
 		       (size_t)(room - stream->gd_room) * VMDK_ENTRY_LEN);
 		stream->gd_room = room;
@@ -243,8 +243,7 @@ static int stream_place(struct writer *writer, struct unit *unit,
 	struct vmdk_writer *w = (struct vmdk_writer *)writer;
 
 	identity_unit(w->identity, unit, writer->granule);
-	if (is_holding(w) &&
-	    identity_ready(unit->offset + unit->len, w->size))
+	if (is_holding(w) && identity_ready(unit->offset + unit->len, w->size))
 		begin(w, unit);
 	for (size_t i = 0; i < unit->granule_count; i++)
 		if (unit->granules[i].kind == EXTENT_DATA &&
@@ -305,9 +304,8 @@ static int store_beginning(struct vmdk_writer *w, struct err *err)
 	if (store_head(w, err))
 		return -1;
 	w->stream->begun = true;
-	return sink_write(w->writer.sink, w->stream->held,
-			  w->stream->held_len, FIRST_SECTOR * VMDK_SECTOR,
-			  err);
+	return sink_write(w->writer.sink, w->stream->held, w->stream->held_len,
+			  FIRST_SECTOR * VMDK_SECTOR, err);
 }
 
 static int stream_finish(struct writer *writer, uint64_t size, struct err *err)

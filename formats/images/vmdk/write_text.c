@@ -15,8 +15,8 @@ struct text {
 	size_t len, room;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-add(struct text *text, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct text *text,
+						      const char *format, ...)
 {
 	va_list args;
 	int len;
@@ -37,9 +37,8 @@ add(struct text *text, const char *format, ...)
 
 static void add_extents(struct text *text, const struct vmdk_writer *w)
 {
-	const char *access = w->config.subformat == VMDK_STREAM_OPTIMIZED
-				     ? "RDONLY"
-				     : "RW";
+	const char *access =
+		w->config.subformat == VMDK_STREAM_OPTIMIZED ? "RDONLY" : "RW";
 
 	add(text, "\n# Extent description\n");
 	for (unsigned i = 0; i < w->file_count; i++)
@@ -73,8 +72,7 @@ static void add_geometry(struct text *text, const struct vmdk_writer *w)
  * makes one itself that begins with its own prefix: only what the user gave
  * is put there.
  */
-static void add_identity(struct text *text, struct vmdk_writer *w,
-			 uint32_t cid)
+static void add_identity(struct text *text, struct vmdk_writer *w, uint32_t cid)
 {
 	unsigned char bytes[IDENTITY_UUID_LEN];
 	char name[IDENTITY_TEXT_LEN];
