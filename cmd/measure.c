@@ -92,6 +92,8 @@ static int measure(const struct settings *settings,
 		.plan = &measuring->plan,
 		.input = conductor,
 		.input_path = settings->argument[0],
+		/* Parts are named after it, and descriptors hold the names. */
+		.output_path = settings->argument[0],
 		.ui = ui,
 	};
 

@@ -22,3 +22,31 @@ uint32_t crc32_bytes(uint32_t crc, const void *bytes, size_t len)
 	}
 	return ~crc;
 }
+
+/* a * b modulo the polynomial; bit 31 is the coefficient of x^0. Ends: `bit`
+ * is shifted out. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = UINT32_C(1) << 31; bit; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b & 1 ? b >> 1 ^ 0xedb88320 : b >> 1;
+	}
+	return product;
+}
+
+/* A zero byte multiplies the remainder by x^8. Ends: `length` is halved. */
+uint32_t crc32_zeros(uint32_t crc, uint64_t length)
+{
+	uint32_t power = UINT32_C(1) << 23; /* x^8 */
+
+	crc = ~crc;
+	for (; length; length >>= 1) {
+		if (length & 1)
+			crc = multiply(crc, power);
+		power = multiply(power, power);
+	}
+	return ~crc;
+}

@@ -9,5 +9,7 @@
 
 /* Start with `crc` 0; feed the result in again to go on. */
 uint32_t crc32_bytes(uint32_t crc, const void *bytes, size_t len);
+/* The same for `length` zero bytes, in a few steps however many they are. */
+uint32_t crc32_zeros(uint32_t crc, uint64_t length);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct identity {
 	const char *format;
-	const struct create_options *options;
+	struct create_options options; /* a copy: they are gone after create */
 	unsigned char *head; /* IDENTITY_LEN */
 };
 
@@ -24,7 +24,7 @@ struct identity *identity_open(struct writer *writer,
 	struct identity *identity = mem_zalloc(sizeof *identity);
 
 	identity->format = writer->format;
-	identity->options = options;
+	identity->options = *options;
 	identity->head = mem_zalloc(IDENTITY_LEN);
 	writer->units_until = IDENTITY_LEN;
 	return identity;
@@ -61,7 +61,7 @@ static void add_text(struct digest *digest, const char *text)
 static void make(struct identity *identity, uint64_t size, const char *purpose,
 		 unsigned char out[DIGEST_LEN])
 {
-	const struct create_options *options = identity->options;
+	const struct create_options *options = &identity->options;
 	struct digest *digest = digest_open();
 	char text[96];
 
@@ -86,8 +86,8 @@ void identity_uuid(struct identity *identity, uint64_t size,
 {
 	unsigned char digest[DIGEST_LEN];
 
-	if (identity->options->has_uuid && !strcmp(purpose, "image")) {
-		memcpy(out, identity->options->uuid, IDENTITY_UUID_LEN);
+	if (identity->options.has_uuid && !strcmp(purpose, "image")) {
+		memcpy(out, identity->options.uuid, IDENTITY_UUID_LEN);
 		return;
 	}
 	make(identity, size, purpose, digest);
@@ -110,7 +110,7 @@ uint32_t identity_number(struct identity *identity, uint64_t size,
 
 int64_t identity_time(const struct identity *identity)
 {
-	return identity->options->now;
+	return identity->options.now;
 }
 
 void identity_text(const unsigned char uuid[IDENTITY_UUID_LEN],

@@ -21,8 +21,8 @@
 
 struct identity;
 
-/* `options` is borrowed while `identity` lives. Sets writer->units_until, so
- * that the bytes it needs are never shared past it. */
+/* Copies `options`. Sets writer->units_until, so that the bytes it needs are
+ * never shared past it. */
 struct identity *identity_open(struct writer *writer,
 			       const struct create_options *options);
 /* From `place`, in any order: what holds data of the first bytes. */

@@ -76,9 +76,10 @@ static int check_options(enum block_codec_id id,
 	return 0;
 }
 
-static int check_built(const struct block_library *library, struct err *err)
+static int check_built(const struct block_library *library, bool can,
+		       struct err *err)
 {
-	if (library->encoder_open)
+	if (can)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED, "built without %s", library->name);
 }
@@ -90,12 +91,17 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 	struct choice choice = { &block_zstd, options->level ? options->level
 							     : ZSTD_DEFAULT };
 
+	if (id > BLOCK_ZLIB) {
+		err_set(err, ERR_UNSUPPORTED, "%s is only decoded",
+			block_codec_name(id));
+		return NULL;
+	}
 	if (check_options(id, options, err))
 		return NULL;
 	if (id != BLOCK_ZSTD)
 		choice = choose_deflate(id == BLOCK_ZLIB, options->level,
 					options->window_log);
-	if (check_built(choice.library, err))
+	if (check_built(choice.library, choice.library->encoder_open, err))
 		return NULL;
 	void *state = choice.library->encoder_open(choice.level,
 						   options->window_log, err);
@@ -126,12 +132,22 @@ struct block_encoder *block_encoder_close(struct block_encoder *encoder)
 	return NULL;
 }
 
+static const struct block_library no_lzfse = { .name = "lzfse" };
+
 /* The library that decodes: the fastest on whole clusters. */
 static const struct block_library *decoding_library(enum block_codec_id id)
 {
 	switch (id) {
 	case BLOCK_ZSTD:
 		return &block_zstd;
+	case BLOCK_BZIP2:
+		return &block_bzip2;
+	case BLOCK_XZ:
+		return &block_xz;
+	case BLOCK_ADC:
+		return &block_adc;
+	case BLOCK_LZFSE:
+		return &no_lzfse;
 	case BLOCK_ZLIB:
 		return block_libdeflate_wrapped.decoder_open
 			       ? &block_libdeflate_wrapped
@@ -147,7 +163,7 @@ struct block_decoder *block_decoder_open(enum block_codec_id id,
 {
 	const struct block_library *library = decoding_library(id);
 
-	if (check_built(library, err))
+	if (check_built(library, library->decoder_open, err))
 		return NULL;
 	void *state = library->decoder_open(err);
 	if (!state)
@@ -191,7 +207,20 @@ const char *block_codec_name(enum block_codec_id id)
 		[BLOCK_DEFLATE] = "deflate",
 		[BLOCK_ZSTD] = "zstd",
 		[BLOCK_ZLIB] = "zlib",
+		[BLOCK_BZIP2] = "bzip2",
+		[BLOCK_XZ] = "xz",
+		[BLOCK_ADC] = "adc",
+		[BLOCK_LZFSE] = "lzfse",
 	};
 
 	return names[id];
+}
+
+uint32_t codec_crc32(uint32_t crc, const void *bytes, size_t len)
+{
+	if (inflate_isal.crc)
+		return inflate_isal.crc(crc, bytes, len);
+	if (block_libdeflate.crc)
+		return block_libdeflate.crc(crc, bytes, len);
+	return block_zlib.crc(crc, bytes, len);
 }

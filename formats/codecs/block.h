@@ -39,6 +39,8 @@ extern const struct block_library block_zlib_wrapped;
 extern const struct block_library block_libdeflate_wrapped;
 /* Zstandard frames. */
 extern const struct block_library block_zstd;
+/* Decoding only: bzip2 and .xz streams, Apple Data Compression, LZFSE. */
+extern const struct block_library block_bzip2, block_xz, block_adc;
 
 /* Raw deflate as a stream, for gzip. */
 struct inflate_step {

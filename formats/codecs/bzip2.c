@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns bzip2, by libbz2. Does not join streams: that is the adaptor's. */
+#include "formats/codecs/block.h"
 #include "formats/codecs/rows.h"
 
 #include <string.h>
@@ -143,6 +144,34 @@ static int bzip2_encode_block(void *encoder, const unsigned char *in,
 	*out_len = used;
 	return 0;
 }
+
+static void *bzip2_block_open(struct err *err)
+{
+	(void)err;
+	return mem_zalloc(1); /* nothing is kept from block to block */
+}
+
+static int bzip2_block_decode(void *decoder, const void *in, size_t len,
+			      void *out, size_t out_len)
+{
+	unsigned got = clamp(out_len);
+	int result = BZ2_bzBuffToBuffDecompress(
+		out, &got, (char *)(uintptr_t)in, clamp(len), 0, 0);
+
+	(void)decoder;
+	return result == BZ_OK && got == out_len ? 0 : -1;
+}
+
+const struct block_library block_bzip2 = {
+	.name = "libbz2",
+	.decoder_open = bzip2_block_open,
+	.decode = bzip2_block_decode,
+	.decoder_close = free,
+};
+
+#else
+
+const struct block_library block_bzip2 = { .name = "libbz2" };
 
 #endif
 

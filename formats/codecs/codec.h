@@ -143,6 +143,11 @@ enum block_codec_id {
 	BLOCK_DEFLATE, /* raw: qcow2 */
 	BLOCK_ZSTD,
 	BLOCK_ZLIB, /* with header and Adler-32: VMDK, DMG, cloop */
+	/* Decoded only: what else the chunks of a DMG are. */
+	BLOCK_BZIP2,
+	BLOCK_XZ,
+	BLOCK_ADC,
+	BLOCK_LZFSE, /* no library for it is known here */
 	BLOCK_COUNT
 };
 
@@ -178,7 +183,10 @@ struct block_decoder *block_decoder_close(struct block_decoder *decoder);
 
 /* Is it built in, and by which library? NULL when switched off. */
 const char *block_codec_library(enum block_codec_id id);
-/* For people: "deflate", "zstd", "zlib". */
+/* For people: "deflate", "zstd", "zlib", "bzip2", ... */
 const char *block_codec_name(enum block_codec_id id);
+
+/* The CRC-32 of crc32.h by the fastest library built in: for bulk data. */
+uint32_t codec_crc32(uint32_t crc, const void *bytes, size_t len);
 
 #endif

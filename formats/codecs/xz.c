@@ -2,6 +2,7 @@
 /* Owns .xz as a stream, by liblzma: decoding with its threads where it has
  * them, encoding as one stream of independent blocks. The index as a way to
  * random access is in xz_index.c. */
+#include "formats/codecs/block.h"
 #include "formats/codecs/rows.h"
 
 #include <lzma.h>
@@ -297,6 +298,32 @@ static void xz_frame_close(void *opaque)
 	lzma_index_end(frame->index, NULL);
 	free(frame);
 }
+
+static void *xz_block_open(struct err *err)
+{
+	(void)err;
+	return mem_zalloc(1); /* nothing is kept from block to block */
+}
+
+static int xz_block_decode(void *decoder, const void *in, size_t len, void *out,
+			   size_t out_len)
+{
+	uint64_t memory = LIMIT_DECODER_MEMORY;
+	size_t used = 0, got = 0;
+	lzma_ret result = lzma_stream_buffer_decode(
+		&memory, LZMA_TELL_UNSUPPORTED_CHECK, NULL, in, &used, len, out,
+		&got, out_len);
+
+	(void)decoder;
+	return result == LZMA_OK && got == out_len ? 0 : -1;
+}
+
+const struct block_library block_xz = {
+	.name = "liblzma",
+	.decoder_open = xz_block_open,
+	.decode = xz_block_decode,
+	.decoder_close = free,
+};
 
 const struct codec codec_xz = {
 	.name = "xz",

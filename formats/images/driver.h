@@ -137,6 +137,10 @@ struct driver {
 	const char *title;
 	const char *const *aliases;  /* NULL-terminated, or NULL */
 	const char *const *suffixes; /* ".qcow2"; NULL-terminated, or NULL */
+	bool raw_suffix; /* raw disks have its suffixes too: a plain .hds */
+	/* Names of files that hold raw bytes of an image and nothing else:
+	 * "*-flat.vmdk"; NULL-terminated, or NULL. */
+	const char *const *part_names;
 	unsigned sector_sizes;	     /* SECTORS_*, or'ed */
 	bool members;		     /* may hold several disks; see open_options */
 	bool has_uuid;		     /* --uuid makes sense */

@@ -10,10 +10,20 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2, driver_vmdk;
+extern const struct driver driver_raw, driver_qcow2, driver_vhd, driver_qcow,
+	driver_bochs, driver_cloop, driver_dmg, driver_vmdk;
 
-const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      &driver_vmdk, NULL };
+const struct driver *const driver_table[] = {
+	&driver_raw,
+	&driver_qcow2,
+	&driver_vhd,
+	&driver_qcow,
+	&driver_bochs,
+	&driver_cloop,
+	&driver_dmg,
+	&driver_vmdk,
+	NULL,
+};
 
 static bool in_list(const char *const *list, const char *name)
 {

@@ -67,6 +67,32 @@ help_entries() {
 	diff wanted found
 }
 
+# formats_page NAME: the lines of a format's section.
+formats_page() {
+	awk -v name="$1" '/^\.(Ss|Sh) /{on = $2 == name; next} on' \
+		"$IMGCONV_SOURCE/man/imgconv-formats.5"
+}
+
+@test "every format and option is in imgconv-formats(5), and no other" {
+	local name values
+	need_json
+	"$IMGCONV" formats --json >all
+	while read -r name; do
+		[ -n "$(formats_page "$name")" ] || fail "no section $name"
+		formats_page "$name" |
+			sed -n 's/^\.It Cm \([a-z_0-9]*\) Ns = .* \([^ ]*\)$/\1 \2/p' |
+			sort >found
+		jq -r --arg name "$name" '.images[] | select(.name == $name) |
+			.options[] | "\(.name) \(.values)"' all | sort >wanted
+		diff wanted found || fail "options of $name"
+	done < <(jq -r '.images[].name' all)
+	# Sections of what there is none of.
+	awk '/^\.Sh FORMATS/{on = 1; next} /^\.Sh/{on = 0} on && /^\.Ss/{print $2}' \
+		"$IMGCONV_SOURCE/man/imgconv-formats.5" | sort >sections
+	jq -r '.images[].name' all | sort | comm -13 - sections >extra
+	[ ! -s extra ] || fail "no such format: $(cat extra)"
+}
+
 @test "the version is the program's" {
 	local version
 	version=$("$IMGCONV" --version | head -n 1)
