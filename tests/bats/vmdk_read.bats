@@ -380,7 +380,7 @@ finds() {
 	finds "overlaps grain at" gt=3:257
 	finds "overlaps grain table at" gt=3:32
 	finds "lies past the end" gt=3:0x7fffffff
-	finds "grain table at * overlaps grain table" gd=1:27
+	finds "grain table at * overlaps grain table" gd=1:31
 	finds "redundant grain directory at 512 overlaps the descriptor" \
 		rgd_offset=1
 	finds "the descriptor has no CID" text=CID=12345678=\>XID=1
@@ -388,10 +388,10 @@ finds() {
 	finds "parentCID is 00000001, but there is no" \
 		text=parentCID=ffffffff=\>parentCID=1
 	finds "lies past the end of the file" end=-60000
-	wanted=3 finds "65536 bytes at 196608 are used by nothing" gt=1:0 \
+	wanted=3 finds "65536 bytes at 131072 are used by nothing" gt=1:0 \
 		redundant=1:0
 	kind=stream
-	finds "marker says sector 256 (384)" gt=3:131
+	finds "marker says sector 128 (384)" gt=3:129
 	finds "does not list the grains" drop=2
 	finds "does not list the grains" gt=3:0
 	finds "compressed grain at 65536" at=65560:00000000
