@@ -11,18 +11,15 @@ make_vmdk() { python3 "$fixtures/make_vmdk.py" "$@"; }
 reads() {
 	local file=$1 raw=$2
 	shift 2
-	rm -f read.raw
-	runs 0 "$@" "$file" read.raw
-	same_bytes "$raw" read.raw
+	"$IMGCONV" "$@" -O raw "$file" - | cmp -- - "$raw" ||
+		fail "$file and $raw differ"
 }
 
 # pipes FILE RAW: the same through a pipe, in one pass.
 pipes() {
-	"$IMGCONV" -O raw - - <"$1" >file.raw
+	"$IMGCONV" -O raw - - <"$1" | cmp -- - "$2" || fail "file: $1"
 	# shellcheck disable=SC2002
-	cat "$1" | "$IMGCONV" -O raw - - >pipe.raw
-	same_bytes "$2" file.raw
-	same_bytes "$2" pipe.raw
+	cat "$1" | "$IMGCONV" -O raw - - | cmp -- - "$2" || fail "pipe: $1"
 }
 
 @test "what qemu-img writes, of five subformats" {
@@ -50,8 +47,8 @@ pipes() {
 	need qemu-img python3
 	local kind word
 	make_odd_disk odd.raw
-	truncate -s 9438720 odd.raw
-	printf E | dd of=odd.raw bs=1 seek=9438719 conv=notrunc status=none
+	truncate -s 5244416 odd.raw
+	printf E | dd of=odd.raw bs=1 seek=5244415 conv=notrunc status=none
 	for kind in sparse stream cowd sesparse; do
 		for word in cut_last zeros; do
 			make_vmdk $kind odd.raw d.vmdk $word
@@ -426,7 +423,7 @@ finds() {
 	runs 0 map big.vmdk
 	equal 3 "${#lines[@]}"
 	runs 0 check big.vmdk
-	timeout 20 "$IMGCONV" -O raw big.vmdk big.raw
+	runs 0 big.vmdk big.raw
 	equal $((2 << 40)) "$(size_of big.raw)"
 	equal 07 "$(tail -c 1 big.raw | od -An -tx1 | tr -d ' ')"
 }
