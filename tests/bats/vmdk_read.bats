@@ -11,18 +11,15 @@ make_vmdk() { python3 "$fixtures/make_vmdk.py" "$@"; }
 reads() {
 	local file=$1 raw=$2
 	shift 2
-	rm -f read.raw
-	runs 0 "$@" "$file" read.raw
-	same_bytes "$raw" read.raw
+	"$IMGCONV" "$@" -O raw "$file" - | cmp -- - "$raw" ||
+		fail "$file and $raw differ"
 }
 
 # pipes FILE RAW: the same through a pipe, in one pass.
 pipes() {
-	"$IMGCONV" -O raw - - <"$1" >file.raw
+	"$IMGCONV" -O raw - - <"$1" | cmp -- - "$2" || fail "file: $1"
 	# shellcheck disable=SC2002
-	cat "$1" | "$IMGCONV" -O raw - - >pipe.raw
-	same_bytes "$2" file.raw
-	same_bytes "$2" pipe.raw
+	cat "$1" | "$IMGCONV" -O raw - - | cmp -- - "$2" || fail "pipe: $1"
 }
 
 @test "what qemu-img writes, of five subformats" {
@@ -50,8 +47,8 @@ pipes() {
 	need qemu-img python3
 	local kind word
 	make_odd_disk odd.raw
-	truncate -s 9438720 odd.raw
-	printf E | dd of=odd.raw bs=1 seek=9438719 conv=notrunc status=none
+	truncate -s 5244416 odd.raw
+	printf E | dd of=odd.raw bs=1 seek=5244415 conv=notrunc status=none
 	for kind in sparse stream cowd sesparse; do
 		for word in cut_last zeros; do
 			make_vmdk $kind odd.raw d.vmdk $word
@@ -380,7 +377,7 @@ finds() {
 	finds "overlaps grain at" gt=3:257
 	finds "overlaps grain table at" gt=3:32
 	finds "lies past the end" gt=3:0x7fffffff
-	finds "grain table at * overlaps grain table" gd=1:27
+	finds "grain table at * overlaps grain table" gd=1:31
 	finds "redundant grain directory at 512 overlaps the descriptor" \
 		rgd_offset=1
 	finds "the descriptor has no CID" text=CID=12345678=\>XID=1
@@ -388,10 +385,10 @@ finds() {
 	finds "parentCID is 00000001, but there is no" \
 		text=parentCID=ffffffff=\>parentCID=1
 	finds "lies past the end of the file" end=-60000
-	wanted=3 finds "65536 bytes at 196608 are used by nothing" gt=1:0 \
+	wanted=3 finds "65536 bytes at 131072 are used by nothing" gt=1:0 \
 		redundant=1:0
 	kind=stream
-	finds "marker says sector 256 (384)" gt=3:131
+	finds "marker says sector 128 (384)" gt=3:129
 	finds "does not list the grains" drop=2
 	finds "does not list the grains" gt=3:0
 	finds "compressed grain at 65536" at=65560:00000000
@@ -426,7 +423,7 @@ finds() {
 	runs 0 map big.vmdk
 	equal 3 "${#lines[@]}"
 	runs 0 check big.vmdk
-	timeout 20 "$IMGCONV" -O raw big.vmdk big.raw
+	runs 0 big.vmdk big.raw
 	equal $((2 << 40)) "$(size_of big.raw)"
 	equal 07 "$(tail -c 1 big.raw | od -An -tx1 | tr -d ' ')"
 }

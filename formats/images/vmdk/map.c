@@ -18,6 +18,11 @@
 /* Tables one call may look at: enough to join long runs, few enough that a
  * short question is answered soon. */
 #define TABLES_A_RUN 64
+/* Bytes of tables read at once where they lie side by side, as they do in
+ * images whose tables are made when they are. */
+#define GROUP_LEN ((size_t)(64 * KIB))
+/* Questions to the file system when an image is opened. */
+#define LOOKS_FOR_HOLES 1024
 
 uint64_t *vmdk_map_directory(const struct vmdk_header *header,
 			     struct source *source, uint64_t gd,
@@ -64,6 +69,34 @@ static int check_shared(const uint64_t *tables, size_t count, struct err *err)
 	return 0;
 }
 
+/* Tables that were never written are holes of the file, and list nothing: a
+ * terabyte's worth of them need not be read. */
+static int drop_unwritten(struct vmdk_map *map, struct err *err)
+{
+	uint64_t len = (uint64_t)map->header.entries * map->header.entry_len;
+	struct extent extent = { .length = 0 };
+	unsigned looks = 0;
+
+	for (uint64_t i = 0; i < map->header.gd_entries; i++) {
+		uint64_t place = map->tables[i];
+
+		if (!place || place == VMDK_TABLE_ZERO)
+			continue;
+		if (place - extent.offset >= extent.length) {
+			if (looks++ == LOOKS_FOR_HOLES)
+				break;
+			if (source_extent(map->source, place,
+					  map->source->size - place, &extent,
+					  err))
+				return -1;
+		}
+		if (extent.kind == EXTENT_HOLE &&
+		    len <= extent.offset + extent.length - place)
+			map->tables[i] = 0;
+	}
+	return 0;
+}
+
 int vmdk_map_open(struct vmdk_map *map, const struct vmdk_header *header,
 		  struct source *source, uint64_t memory, struct err *err)
 {
@@ -79,12 +112,15 @@ int vmdk_map_open(struct vmdk_map *map, const struct vmdk_header *header,
 		if (vmdk_entry_table(header, map->tables[i], i, source->size,
 				     &map->tables[i], err))
 			return -1;
-	if (check_shared(map->tables, count, err))
+	if (check_shared(map->tables, count, err) || drop_unwritten(map, err))
 		return -1;
-	map->cache = table_cache_open(source, "grain table",
-				      (size_t)header->entries *
-					      header->entry_len,
-				      memory);
+	map->table_len = (size_t)header->entries * header->entry_len;
+	map->group = GROUP_LEN / map->table_len;
+	map->cache = table_cache_open(source, "grain table", map->table_len,
+				      memory / 2);
+	map->groups = table_cache_open(source, "grain tables",
+				       map->group * map->table_len,
+				       memory / 2);
 	if (header->compressed)
 		map->packed = packed_open(source, "compressed grain",
 					  VMDK_PACKED_MAX(header->grain),
@@ -97,6 +133,7 @@ void vmdk_map_close(struct vmdk_map *map)
 	free(map->tables);
 	map->tables = NULL;
 	map->cache = table_cache_close(map->cache);
+	map->groups = table_cache_close(map->groups);
 	map->packed = packed_close(map->packed);
 }
 
@@ -168,19 +205,39 @@ static int table_run(const struct vmdk_map *map, const unsigned char *table,
 	return 0;
 }
 
+/* Do the tables of the directory's entries from `first` on lie side by side,
+ * a whole group of them? */
+static bool is_group(const struct vmdk_map *map, uint64_t first)
+{
+	if (first + map->group > map->header.gd_entries)
+		return false;
+	for (uint64_t i = 1; i < map->group; i++)
+		if (map->tables[first + i] !=
+		    map->tables[first] + i * map->table_len)
+			return false;
+	return true;
+}
+
 static int one_run(struct vmdk_map *map, uint64_t offset, uint64_t end,
 		   struct vmdk_run *out, struct err *err)
 {
-	uint64_t place = map->tables[offset / map->header.span];
+	uint64_t index = offset / map->header.span;
+	uint64_t first = round_down(index, map->group);
+	struct table_cache *cache = map->groups;
 	const unsigned char *table;
 	struct table_slot *slot;
 	int status;
 
-	table = table_cache_hold(map->cache, place, &slot, err);
+	if (!is_group(map, first)) {
+		first = index;
+		cache = map->cache;
+	}
+	table = table_cache_hold(cache, map->tables[first], &slot, err);
 	if (!table)
 		return -1;
-	status = table_run(map, table, offset, end, out, err);
-	table_cache_drop(map->cache, slot);
+	status = table_run(map, table + (index - first) * map->table_len,
+			   offset, end, out, err);
+	table_cache_drop(cache, slot);
 	return status;
 }
 

@@ -189,8 +189,10 @@ struct vmdk_map {
 	struct vmdk_header header;
 	struct source *source; /* borrowed */
 	uint64_t *tables;      /* of each directory entry, as above */
-	struct table_cache *cache;
-	struct packed *packed; /* NULL unless compressed */
+	struct table_cache *cache;  /* of single tables */
+	struct table_cache *groups; /* of tables side by side */
+	size_t table_len, group;    /* bytes of one; how many are a group */
+	struct packed *packed;	    /* NULL unless compressed */
 };
 
 /* A guest range of one kind; offsets count from the extent's start. */
