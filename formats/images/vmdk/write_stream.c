@@ -277,8 +277,10 @@ static int store_tail(struct vmdk_writer *w, struct err *err)
 	if (advance(stream, len, &offset, err))
 		return -1;
 	put_marker(bytes, VMDK_MARKER_DIRECTORY, layout.gd_sectors);
-	memcpy(bytes + VMDK_SECTOR, stream->gd,
-	       (size_t)min_u64(stream->gd_room * VMDK_ENTRY_LEN, gd_len));
+	if (stream->gd) /* no data, no directory */
+		memcpy(bytes + VMDK_SECTOR, stream->gd,
+		       (size_t)min_u64(stream->gd_room * VMDK_ENTRY_LEN,
+				       gd_len));
 	put_marker(footer, VMDK_MARKER_FOOTER, 1);
 	layout.rgd = 0;
 	layout.gd = offset / VMDK_SECTOR + 1;
