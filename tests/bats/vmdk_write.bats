@@ -168,7 +168,7 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 	make_pattern in.raw data:1M
 	runs 0 -o adapter_type=lsilogic,hwversion=14,cid=0badcafe \
 		--uuid 00112233-4455-6677-8899-aabbccddeeff in.raw out.vmdk
-	said=$(head -c 10240 out.vmdk | strings)
+	said=$(head -c 10240 out.vmdk | tr -d '\0')
 	[[ $said == *'ddb.adapterType = "lsilogic"'* ]]
 	[[ $said == *'ddb.virtualHWVersion = "14"'* ]]
 	[[ $said == *'ddb.uuid.image = "00112233-4455-6677-8899-aabbccddeeff"'* ]]
