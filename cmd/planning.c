@@ -406,6 +406,9 @@ int planning_make(struct planning *planning, const struct settings *settings,
 	    refuse_parts(planning, paths, err) < 0)
 		return -1;
 	tagging_state(image, &planning->problem.start);
+	/* For what a writer needs; the worker finds out again what it is. */
+	planning->target.create.size_known =
+		image->size_known || settings->size_request == SIZE_ABSOLUTE;
 	set_circumstance(planning, settings, image, paths);
 	if (size_goal(planning, settings, image, err) < 0)
 		return -1;
