@@ -329,7 +329,7 @@ static int qcow_peek(const unsigned char *head, size_t len, uint64_t *size,
 
 	if (len < QCOW_HEADER_LEN)
 		return 1;
-	if (qcow_header_parse(head, false, &header, err))
+	if (qcow_header_parse(head, true, &header, err))
 		return -1;
 	if (header.backing_at &&
 	    checked_inside(header.backing_at, header.backing_len, len))
