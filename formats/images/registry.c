@@ -10,10 +10,10 @@
 #include "base/units.h"
 #include "formats/images/driver.h"
 
-extern const struct driver driver_raw, driver_qcow2;
+extern const struct driver driver_raw, driver_qcow2, driver_vhdx;
 
 const struct driver *const driver_table[] = { &driver_raw, &driver_qcow2,
-					      NULL };
+					      &driver_vhdx, NULL };
 
 static bool in_list(const char *const *list, const char *name)
 {
