@@ -23,6 +23,10 @@
 /* Backing chains deeper than this are loops or neglect. */
 #define LIMIT_CHAIN 64
 
+/* Files that an image and those it names may name in all: a VMDK in extents of
+ * 2 GiB has 1024 of them for 2 TiB. */
+#define LIMIT_REFERENCES 2048
+
 /* How far into a layer the probe may look: the btrfs superblock ends at
  * 68 KiB, everything else lies before. */
 #define LIMIT_PROBE_LEN ((size_t)(128 * KIB))

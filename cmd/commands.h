@@ -12,6 +12,7 @@ int command_info(const struct settings *settings);
 int command_map(const struct settings *settings);
 int command_compare(const struct settings *settings);
 int command_check(const struct settings *settings);
+int command_measure(const struct settings *settings);
 int command_create(const struct settings *settings);
 int command_resize(const struct settings *settings);
 int command_formats(const struct settings *settings);

@@ -59,6 +59,13 @@ static uint64_t file_size(const struct conductor_file *file)
 	return end < 0 ? 0 : (uint64_t)end;
 }
 
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static int tell_input(struct conductor *conductor, unsigned which,
 		      struct err *err)
 {
@@ -78,6 +85,12 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		about.allocated = about.size;
 	if (settings->from && !which)
 		snprintf(about.from, sizeof about.from, "%s", settings->from);
+	if (conductor->policy.path[which])
+		snprintf(about.name, sizeof about.name, "%s",
+			 name_of(conductor->policy.path[which]));
+	if (settings->member && !which)
+		snprintf(about.member, sizeof about.member, "%s",
+			 settings->member);
 	if (settings->snapshot && !which)
 		snprintf(about.snapshot, sizeof about.snapshot, "%s",
 			 settings->snapshot);
@@ -266,6 +279,11 @@ static int check_unchanged(const struct conductor_file *file, struct err *err)
 	return err_set(err, ERR_TEMPORARY,
 		       "the input was changed meanwhile; try again when "
 		       "nothing writes to it");
+}
+
+void conductor_parts(struct conductor *conductor, struct parts_list *parts)
+{
+	conductor->parts = parts;
 }
 
 int conductor_run(struct conductor *conductor, const struct job *job,

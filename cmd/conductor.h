@@ -13,6 +13,7 @@
 #include "transforms/protocol.h"
 
 struct conductor;
+struct parts_list;
 
 /* Open `path` ("-" is stdin) and fork a worker that can be asked about it. */
 struct conductor *conductor_open(const char *path,
@@ -52,6 +53,10 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 int conductor_run(struct conductor *conductor, const struct job *job,
 		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
 		  struct err *err);
+
+/* Where the further files go that a run asks for; borrowed. Without it a run
+ * has one output. */
+void conductor_parts(struct conductor *conductor, struct parts_list *parts);
 
 /* A worker that has only what conductor_run hands it: for the steps after
  * the first run. Names in what it reads are relative to `path`'s folder. */

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "cmd/parts.h"
 #include "cmd/signals.h"
 #include "io/channel.h"
 
@@ -104,6 +105,24 @@ static int answer_refer(struct conductor *conductor,
 	return result;
 }
 
+static int answer_part(struct conductor *conductor,
+		       const struct protocol_name *name, struct err *err)
+{
+	struct err refusal = { .kind = ERR_NONE };
+	struct output *part = NULL;
+
+	if (conductor->parts)
+		part = parts_add_made(conductor->parts, name->text, &refusal);
+	else
+		err_set(&refusal, ERR_BUG, "%s: one file is all there is",
+			name->text);
+	if (!part)
+		return conversation_tell(conductor, PROTOCOL_NO_FILE, &refusal,
+					 sizeof refusal, err);
+	return conversation_tell_fd(conductor, PROTOCOL_FILE, NULL, 0,
+				    output_fd(part), err);
+}
+
 static void hear_note(struct conductor *conductor,
 		      const struct protocol_note *note)
 {
@@ -123,6 +142,8 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 		return answer_need(conductor, (void *)message->body, err);
 	case PROTOCOL_REFER:
 		return answer_refer(conductor, (void *)message->body, err);
+	case PROTOCOL_PART:
+		return answer_part(conductor, name, err);
 	case PROTOCOL_NOTE:
 		hear_note(conductor, (void *)message->body);
 		return 0;

@@ -24,6 +24,7 @@ struct conductor {
 	int channel;
 	struct conductor_file file[2];
 	struct policy policy;
+	struct parts_list *parts; /* borrowed; or NULL */
 	struct image image;
 	bool probed;
 	bool busy; /* an answer is awaited */

@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/conductor.h"
 #include "cmd/execute.h"
+#include "cmd/parts.h"
 #include "cmd/planning.h"
 #include "cmd/signals.h"
 #include "transforms/tags.h"
@@ -27,7 +28,8 @@ struct conversion {
 	struct planning planning;
 	struct plan plan;
 	struct output *out;
-	struct output *data; /* a qcow2's data file */
+	struct parts_list *parts;
+	struct output *data; /* a qcow2's data file; one of the parts */
 	struct protocol_done done;
 };
 
@@ -95,14 +97,10 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	return 0;
 }
 
-/* -o data_file=NAME: guest data goes to a second file, which is committed
- * before the one that names it. */
-static int open_data_file(struct conversion *conversion,
-			  const struct output_options *options,
-			  struct err *err)
+/* -o data_file=NAME: guest data goes to a second file. */
+static int open_data_file(struct conversion *conversion, struct err *err)
 {
 	const struct target *target = &conversion->planning.target;
-	const char *slash = strrchr(conversion->output, '/');
 	const char *name =
 		target->driver ? create_option(&target->create,
 					       target->driver->options,
@@ -111,20 +109,8 @@ static int open_data_file(struct conversion *conversion,
 
 	if (!name || !*name)
 		return 0;
-	AUTO_FREE char *path =
-		*name == '/' || !slash
-			? mem_strdup(name)
-			: mem_printf("%.*s/%s",
-				     (int)(slash - conversion->output),
-				     conversion->output, name);
-	conversion->data = output_open(path, options, err);
-	if (!conversion->data)
-		return err_in(err, "%s", path);
-	if (output_same(conversion->data, conversion->out))
-		return err_set(err, ERR_CREATE,
-			       "%s: is the output itself; data_file needs "
-			       "another name", path);
-	return 0;
+	conversion->data = parts_add(conversion->parts, name, err);
+	return conversion->data ? 0 : -1;
 }
 
 static int open_output(struct conversion *conversion, struct err *err)
@@ -142,8 +128,10 @@ static int open_output(struct conversion *conversion, struct err *err)
 	conversion->out = output_open(conversion->output, &options, err);
 	if (!conversion->out)
 		return err_in(err, "%s", conversion->output);
-	signals_watch_output(conversion->out);
-	return open_data_file(conversion, &options, err);
+	conversion->parts = parts_open(conversion->output, conversion->out,
+				       &options);
+	signals_watch_output(conversion->out, conversion->parts);
+	return open_data_file(conversion, err);
 }
 
 static int run_plan(struct conversion *conversion, struct err *err)
@@ -155,6 +143,8 @@ static int run_plan(struct conversion *conversion, struct err *err)
 		.input = conversion->conductor,
 		.input_path = conversion->input,
 		.output = conversion->out,
+		.output_path = conversion->output,
+		.parts = conversion->parts,
 		.data = conversion->data,
 		.ui = conversion->ui,
 	};
@@ -180,6 +170,7 @@ static const char *last_tag(const struct conversion *conversion,
 /* What the output does not have of what the input had. */
 static void tell_losses(struct conversion *conversion)
 {
+	const struct driver *target = conversion->planning.target.driver;
 	char text[256], size[32];
 
 	if (conversion->image.snapshots && !*last_tag(conversion,
@@ -195,6 +186,15 @@ static void tell_losses(struct conversion *conversion)
 		ui_note(conversion->ui, LOG_NOTE,
 			"the GUID partition table is damaged, or its backup "
 			"is not at the end: it is left as it was");
+	if (target && !target->sector_sizes &&
+	    conversion->image.sector_size != 512 &&
+	    !conversion->settings->sector_size && !conversion->in_place) {
+		snprintf(text, sizeof text,
+			 "the disk has sectors of %" PRIu32 " bytes, which %s "
+			 "does not record: whoever uses it must know",
+			 conversion->image.sector_size, target->name);
+		ui_note(conversion->ui, LOG_NOTE, text);
+	}
 	if (conversion->done.spooled) {
 		snprintf(text, sizeof text, "%s came before their tables and "
 			 "were kept aside",
@@ -240,16 +240,8 @@ static int consume(const struct conversion *conversion, struct err *err)
 
 static int commit(struct conversion *conversion, struct err *err)
 {
-	/* Both or none: only the names are left when the first one is given. */
-	if (conversion->data && (output_settle(conversion->data, err) < 0 ||
-				 output_settle(conversion->out, err) < 0 ||
-				 output_commit(conversion->data, err) < 0))
-		return err_in(err, "%s", conversion->output);
-	if (output_commit(conversion->out, err) < 0) {
-		if (conversion->data)
-			output_withdraw(conversion->data);
-		return err_in(err, "%s", conversion->output);
-	}
+	if (parts_commit(conversion->parts, err) < 0)
+		return -1;
 	tell_losses(conversion);
 	tell_digest(conversion);
 	if (fflush(stdout) || ferror(stdout))
@@ -283,8 +275,8 @@ static int run(const struct settings *settings, const char *output,
 	signals_setup();
 	status = convert(conversion, &err) < 0;
 	conductor_close(conversion->conductor);
-	signals_watch_output(NULL);
-	output_close(conversion->data);
+	signals_watch_output(NULL, NULL);
+	parts_close(conversion->parts);
 	output_close(conversion->out);
 	status = ui_end(conversion->ui, status ? &err : NULL);
 	ui_close(conversion->ui);

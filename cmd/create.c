@@ -15,7 +15,9 @@
 #include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/commands.h"
+#include "cmd/machine.h"
 #include "cmd/options.h"
+#include "cmd/parts.h"
 #include "io/files.h"
 #include "io/output.h"
 
@@ -217,6 +219,34 @@ static int use_backing(struct creation *creation, struct settings *sized,
 	return 0;
 }
 
+static int settle_sectors(struct creation *creation, struct err *err)
+{
+	const struct settings *settings = creation->settings;
+	const struct driver *driver = creation->driver;
+	uint32_t size = settings->sector_size ? settings->sector_size : SECTOR;
+
+	creation->create.sector_size = size;
+	if (!settings->sector_size || driver->sector_sizes & size)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s cannot say that a disk has sectors of %" PRIu32
+		       " bytes", driver->name, size);
+}
+
+/* The name without its folder, for what is named after it. */
+static void settle_identity(struct creation *creation)
+{
+	struct create_options *create = &creation->create;
+	const char *slash = strrchr(creation->path, '/');
+	const char *name = slash ? slash + 1 : creation->path;
+
+	if (strlen(name) < sizeof create->name)
+		strcpy(create->name, name);
+	if (creation->settings->unique)
+		machine_unique(create->seed, sizeof create->seed,
+			       &create->now);
+}
+
 static int settle_size(struct creation *creation, const struct settings *sized,
 		       struct err *err)
 {
@@ -226,7 +256,6 @@ static int settle_size(struct creation *creation, const struct settings *sized,
 		return err_set(err, ERR_USAGE,
 			       "SIZE is missing (only an overlay has it from "
 			       "its backing file)");
-	creation->create.sector_size = SECTOR;
 	creation->size = driver_round_size(creation->driver, &creation->create,
 					   sized->size);
 	if (creation->size != sized->size) {
@@ -255,33 +284,24 @@ static int prepare(struct creation *creation, struct err *err)
 	creation->data_file = find_option(creation, "data_file");
 	if (creation->backing && use_backing(creation, &sized, err))
 		return -1;
+	settle_identity(creation);
+	if (settle_sectors(creation, err))
+		return -1;
 	return settle_size(creation, &sized, err);
 }
 
 /* ---- writing ---- */
 
-static struct output *open_output(const struct creation *creation,
-				  const char *path, struct sink **sink,
-				  struct err *err)
+static struct sink *open_sink(const struct creation *creation,
+			      const struct output *output, struct err *err)
 {
-	struct output_options options = {
-		.force = creation->settings->force,
-		.sync = creation->settings->sync,
-		.input = creation->backing ? &creation->backing_stat : NULL
-	};
-	struct output *output = output_open(path, &options, err);
-	int fd;
+	int fd = dup(output_fd(output));
 
-	if (!output) {
-		err_in(err, "%s", path);
+	if (fd < 0) {
+		err_sys(err, ERR_IO, "%s", creation->path);
 		return NULL;
 	}
-	fd = dup(output_fd(output));
-	*sink = fd < 0 ? NULL
-		       : files_image_sink(fd, creation->settings->sync, err);
-	if (fd < 0)
-		err_sys(err, ERR_IO, "%s", path);
-	return *sink ? output : output_close(output);
+	return files_image_sink(fd, creation->settings->sync, err);
 }
 
 static int write_image(struct creation *creation, struct sink *sink,
@@ -298,52 +318,46 @@ static int write_image(struct creation *creation, struct sink *sink,
 	return 0;
 }
 
-/* The image alone; create.data_sink is set where there is a data file. */
-static int make_image(struct creation *creation, struct output *data,
-		      struct err *err)
+static int write_all(struct creation *creation, struct output *output,
+		     struct parts_list *parts, struct err *err)
 {
-	struct sink *sink = NULL;
-	struct output *output =
-		open_output(creation, creation->path, &sink, err);
-	int result;
+	AUTO_SINK struct sink *sink = open_sink(creation, output, err);
+	AUTO_SINK struct sink *data = NULL;
 
-	if (!output)
+	if (!sink)
 		return -1;
-	if (data && output_same(data, output))
-		result = err_set(err, ERR_CREATE,
-				 "%s: is the output itself; data_file needs "
-				 "another name", creation->data_file);
-	else
-		result = write_image(creation, sink, err);
-	sink_close(sink);
-	if (!result && data && (output_settle(output, err) ||
-				output_commit(data, err)))
-		result = err_in(err, "%s", creation->data_file);
-	if (!result && output_commit(output, err)) {
-		result = err_in(err, "%s", creation->path);
-		if (data)
-			output_withdraw(data);
+	if (creation->data_file) {
+		struct output *part =
+			parts_add(parts, creation->data_file, err);
+		data = part ? open_sink(creation, part, err) : NULL;
+		if (!data)
+			return -1;
+		creation->create.data_sink = data;
 	}
-	output_close(output);
-	return result;
+	creation->create.parts =
+		parts_direct(parts, creation->settings->sync);
+	return write_image(creation, sink, err);
 }
 
 static int make(struct creation *creation, struct err *err)
 {
-	AUTO_FREE char *file = NULL;
-	AUTO_SINK struct sink *sink = NULL;
-	struct output *data;
+	struct output_options options = {
+		.force = creation->settings->force,
+		.sync = creation->settings->sync,
+		.input = creation->backing ? &creation->backing_stat : NULL
+	};
+	struct output *output = output_open(creation->path, &options, err);
+	struct parts_list *parts;
 	int result;
 
-	if (!creation->data_file)
-		return make_image(creation, NULL, err);
-	file = beside(creation->path, creation->data_file);
-	data = open_output(creation, file, &sink, err);
-	if (!data)
-		return -1;
-	creation->create.data_sink = sink;
-	result = make_image(creation, data, err);
-	output_close(data);
+	if (!output)
+		return err_in(err, "%s", creation->path);
+	parts = parts_open(creation->path, output, &options);
+	result = write_all(creation, output, parts, err);
+	if (!result)
+		result = parts_commit(parts, err);
+	parts_close(parts);
+	output_close(output);
 	return result;
 }
 

@@ -28,12 +28,18 @@ static const char *tag_after(const struct plan_step *step, unsigned group)
 	return step->after.tag[group];
 }
 
+static bool to_file(const struct execution *execution)
+{
+	return !execution->output ||
+	       output_kind(execution->output) == OUTPUT_FILE;
+}
+
 static int open_temp(const struct execution *execution, struct err *err)
 {
 	const char *dir = execution->settings->tmpdir;
 
 	if (!dir)
-		dir = output_kind(execution->output) == OUTPUT_FILE
+		dir = execution->output && to_file(execution)
 			      ? output_dir(execution->output)
 			      : "/var/tmp";
 	return spool_open_fd(dir, err);
@@ -67,6 +73,16 @@ static bool needs_spool(const struct plan *plan, unsigned first, unsigned end)
 	return false;
 }
 
+/* Without its folder. One that is too long is none: parts cannot be named
+ * after it. */
+static void set_name(char *out, size_t room, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	snprintf(out, room, "%s", strlen(name) < room ? name : "");
+}
+
 static void fill_job(const struct place *place, unsigned first, unsigned end,
 		     bool aside, struct job *job)
 {
@@ -74,7 +90,8 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	const struct settings *settings = execution->settings;
 	const struct target *target = &execution->planning->target;
 	const struct plan *plan = execution->plan;
-	bool device = output_kind(execution->output) == OUTPUT_DEVICE;
+	bool device = !to_file(execution) &&
+		      output_kind(execution->output) == OUTPUT_DEVICE;
 
 	memset(job, 0, sizeof *job);
 	for (unsigned i = first; i < end; i++)
@@ -86,8 +103,8 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
 	job->stated = settings->from != NULL;
-	job->output_append = !aside &&
-			     output_kind(execution->output) == OUTPUT_STREAM;
+	job->output_append = !aside && !to_file(execution) && !device;
+	job->measure = !aside && !execution->output;
 	job->output_fresh = !aside && device && settings->target_is_zero;
 	job->sync = settings->sync;
 	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
@@ -99,7 +116,15 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
 	job->create = target->create;
-	job->has_data_file = execution->data != NULL;
+	if (!aside && to_file(execution) && execution->output_path)
+		set_name(job->create.name, sizeof job->create.name,
+			 execution->output_path);
+	job->sector_size = settings->sector_size;
+	if (strcmp(execution->input_path, "-"))
+		set_name(job->name, sizeof job->name, execution->input_path);
+	if (settings->member)
+		snprintf(job->member, sizeof job->member, "%s",
+			 settings->member);
 	if (settings->snapshot)
 		snprintf(job->snapshot, sizeof job->snapshot, "%s",
 			 settings->snapshot);
@@ -119,14 +144,20 @@ static int run_worker(struct place *place, const struct job *job,
 					     execution->ui,
 					     execution->input_path, err);
 	if (worker)
+		conductor_parts(worker, execution->parts);
+	if (worker)
 		result = conductor_run(worker, job, fds, now, err);
 	if (worker != execution->input)
 		conductor_close(worker);
 	if (!result) {
 		done->spooled += now->spooled;
+		done->measured += now->measured;
+		if (now->has_size) {
+			done->has_size = true;
+			done->size = now->size;
+		}
 		if (now->has_digest) {
 			done->has_digest = true;
-			done->size = now->size;
 			memcpy(done->digest, now->digest,
 			       sizeof done->digest);
 		}
@@ -165,7 +196,10 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 		if (spool < 0)
 			return -1;
 	}
-	fds[PROTOCOL_FD_OUTPUT] = aside ? temp : output_fd(execution->output);
+	if (aside)
+		fds[PROTOCOL_FD_OUTPUT] = temp;
+	else if (execution->output)
+		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	fds[PROTOCOL_FD_DATA] =
 		execution->data ? output_fd(execution->data) : -1;

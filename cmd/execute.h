@@ -8,6 +8,7 @@
 #define CMD_EXECUTE_H
 
 #include "cmd/conductor.h"
+#include "cmd/parts.h"
 #include "cmd/planning.h"
 #include "io/output.h"
 
@@ -17,7 +18,9 @@ struct execution {
 	const struct plan *plan;
 	struct conductor *input; /* as probed */
 	const char *input_path;
-	struct output *output;
+	struct output *output; /* NULL: nothing is written, only measured */
+	const char *output_path;
+	struct parts_list *parts; /* further files of the output */
 	struct output *data; /* a qcow2's data file; or NULL */
 	struct ui *ui;
 };

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Not in every <linux/magic.h>. */
@@ -105,6 +107,21 @@ bool machine_tool(const char *name, char *out, size_t len)
 		path += part + (path[part] == ':');
 	}
 	return false;
+}
+
+void machine_unique(unsigned char *seed, size_t len, int64_t *now)
+{
+	*now = time(NULL);
+	/* At most 256 bytes come whole or not at all: before the pool is
+	 * ready, or on a kernel without it. */
+	if (getrandom(seed, len, GRND_NONBLOCK) == (ssize_t)len)
+		return;
+	struct timespec exact;
+	clock_gettime(CLOCK_REALTIME, &exact);
+	uint64_t mixed[2] = { (uint64_t)exact.tv_nsec ^ (uint64_t)*now << 30,
+			      (uint64_t)getpid() };
+	memset(seed, 0, len);
+	memcpy(seed, mixed, len < sizeof mixed ? len : sizeof mixed);
 }
 
 bool machine_shares_extents(const char *path)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Processors this process may use: affinity, and the control group's quota
  * rounded up. At least 1. */
@@ -13,6 +14,9 @@ unsigned machine_processors(void);
 /* The full path of a program in PATH; false also where programs cannot be
  * given files, for want of /proc. */
 bool machine_tool(const char *name, char *out, size_t len);
+
+/* What no other run has: bytes by chance, and seconds since 1970. */
+void machine_unique(unsigned char *seed, size_t len, int64_t *now);
 
 /* Does the file system of `path` (a folder) know how to share extents?
  * By its kind alone: nothing is tried. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -25,6 +26,9 @@ static const struct command commands[] = {
 	  OPTION_FOR_COMPARE, command_compare },
 	{ "check", "IMAGE", "check an image's consistency", 1, 1,
 	  OPTION_FOR_CHECK, command_check },
+	{ "measure", "IMAGE",
+	  "say how long the output of a conversion would be", 1, 1,
+	  OPTION_FOR_MEASURE, command_measure },
 	{ "create", "FORMAT IMAGE [SIZE]",
 	  "make an empty image or an overlay (-O F: without FORMAT)", 1, 3,
 	  OPTION_FOR_CREATE, command_create },
@@ -44,6 +48,17 @@ static void restore_descriptors(void)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) < 0)
 			_exit(EX_OSERR);
+}
+
+/* An image may be a thousand files, each held open: as many as are granted. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* The error of a command line: no command runs, nothing else is said. */
@@ -85,6 +100,7 @@ int main(int argc, char **argv)
 	int status;
 
 	restore_descriptors();
+	raise_descriptors();
 	if (options_parse(&options, argc, argv, commands, &err))
 		status = refuse(&options, &err);
 	else

@@ -298,6 +298,63 @@ static int apply_snapshot(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_member(struct settings *settings, const char *text,
+			struct err *err)
+{
+	if (!*text || strlen(text) > 255)
+		return err_set(err, ERR_USAGE,
+			       "a name or a number must have 1 to 255 bytes");
+	settings->member = text;
+	return 0;
+}
+
+static int apply_sector_size(struct settings *settings, const char *text,
+			     struct err *err)
+{
+	if (strcmp(text, "512") && strcmp(text, "4096"))
+		return err_set(err, ERR_USAGE, "\"%s\" is not 512 or 4096",
+			       text);
+	settings->sector_size = (uint32_t)atoi(text);
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 32 digits, hyphens anywhere between them, braces around if there are. */
+static int apply_uuid(struct settings *settings, const char *text,
+		      struct err *err)
+{
+	struct create_options *create = &settings->create;
+	unsigned digits = 0;
+
+	memset(create->uuid, 0, sizeof create->uuid);
+	for (const char *c = text; *c; c++) {
+		int value = hex_digit(*c);
+
+		if (value < 0 && strchr("-{}", *c))
+			continue;
+		if (value < 0 || digits == 32)
+			digits = 33;
+		if (digits == 33)
+			break;
+		create->uuid[digits / 2] |=
+			(unsigned char)(digits % 2 ? value : value << 4);
+		digits++;
+	}
+	if (digits != 32)
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is not a UUID (32 hexadecimal digits)",
+			       text);
+	create->has_uuid = true;
+	return 0;
+}
+
 static int apply_plan(struct settings *settings, const char *text,
 		      struct err *err)
 {
@@ -352,8 +409,10 @@ static int refuse_n(struct settings *settings, const char *text,
 #define CREATE OPTION_FOR_CREATE
 #define RESIZE OPTION_FOR_RESIZE
 #define FORMATS OPTION_FOR_FORMATS
+#define MEASURE OPTION_FOR_MEASURE
 #define ROUTED (CONVERT | PLAN)
-#define READING (ROUTED | INFO | MAP | COMPARE | CHECK | RESIZE)
+#define SHAPED (ROUTED | MEASURE)
+#define READING (SHAPED | INFO | MAP | COMPARE | CHECK | RESIZE)
 
 #define ON(field) NULL, offsetof(struct settings, field), true
 #define OFF(field) NULL, offsetof(struct settings, field), false
@@ -364,29 +423,32 @@ const struct option_row option_rows[] = {
 	  READING, CALL(apply_from) },
 	{ "to", 'O', "FORMAT", "the output's format, not by its name; qcow2.xz: "
 				"and a compression",
-	  ROUTED | CREATE, CALL(apply_to) },
+	  SHAPED | CREATE, CALL(apply_to) },
 	{ "option", 'o', "KEY=VALUE,...",
 	  "options of the output's format; \",,\" is a comma in a value",
-	  ROUTED | CREATE, CALL(apply_option) },
+	  SHAPED | CREATE, CALL(apply_option) },
 	{ "backing", 'b', "FILE", "make an overlay over this image", CREATE,
 	  CALL(apply_backing) },
 	{ NULL, 'c', NULL,
-	  "compress inside the image, by the format's default type", ROUTED,
+	  "compress inside the image, by the format's default type", SHAPED,
 	  CALL(apply_compress_default) },
 	{ "compress", 0, "TYPE[:LEVEL]",
-	  "compress inside the image: zlib or zstd, and how hard", ROUTED,
+	  "compress inside the image: zlib or zstd, and how hard", SHAPED,
 	  CALL(apply_compress) },
 	{ "size", 's', "[+]SIZE", "make the disk this large, or so much larger",
-	  ROUTED, CALL(option_size) },
+	  SHAPED, CALL(option_size) },
 	{ "shrink", 0, NULL, "let the disk become smaller, if nothing is cut",
-	  ROUTED | RESIZE, ON(shrink) },
+	  SHAPED | RESIZE, ON(shrink) },
 	{ "no-partition-fix", 0, NULL,
 	  "leave the backup GPT where it was when the size changes",
-	  ROUTED | RESIZE, OFF(partition_fix) },
+	  SHAPED | RESIZE, OFF(partition_fix) },
 	{ "no-pad", 0, NULL, "refuse rather than pad the end to a sector",
-	  ROUTED, OFF(pad) },
+	  SHAPED, OFF(pad) },
 	{ "snapshot", 'l', "NAME", "read this snapshot, by name or id",
-	  ROUTED | INFO | MAP | COMPARE, CALL(apply_snapshot) },
+	  SHAPED | INFO | MAP | COMPARE, CALL(apply_snapshot) },
+	{ "member", 0, "NAME|N",
+	  "the disk to read where a file holds several, by name or number",
+	  READING, CALL(apply_member) },
 	{ "allow-references", 0, "[=DIR]",
 	  "follow files an image names, in its folder or in DIR", READING,
 	  CALL(apply_references) },
@@ -397,14 +459,19 @@ const struct option_row option_rows[] = {
 	{ "consume", 0, NULL, "the input may be moved, and is gone afterwards",
 	  ROUTED, ON(consume) },
 	{ "rewrite", 0, NULL, "write a new image even if the old one would do",
-	  ROUTED, ON(rewrite) },
+	  SHAPED, ON(rewrite) },
 	{ "wrap-level", 0, "N", "how hard to compress the file as a whole",
-	  ROUTED, CALL(apply_wrap_level) },
+	  SHAPED, CALL(apply_wrap_level) },
 	{ "reproducible", 0, NULL,
 	  "only routes whose bytes depend on input and options alone", ROUTED,
 	  ON(reproducible) },
-	{ "unique", 0, NULL, "fresh identifiers in the output", ROUTED,
-	  ON(unique) },
+	{ "unique", 0, NULL, "fresh identifiers in the output",
+	  ROUTED | CREATE, ON(unique) },
+	{ "uuid", 0, "UUID", "this identifier for the output's disk",
+	  ROUTED | CREATE, CALL(apply_uuid) },
+	{ "sector-size", 0, "512|4096",
+	  "the output's logical sector size, whatever the input's is",
+	  SHAPED | CREATE, CALL(apply_sector_size) },
 	{ "verify", 0, NULL, "read the output again and compare", ROUTED,
 	  ON(verify) },
 	{ "digest", 0, NULL, "print the SHA-256 of the guest's bytes", ROUTED,
@@ -412,23 +479,23 @@ const struct option_row option_rows[] = {
 	{ "no-sync", 0, NULL, "do not wait until the output is on the disk",
 	  ROUTED | RESIZE | CREATE, OFF(sync) },
 	{ "threads", 'm', "N", "use so many threads, 1 to 1024",
-	  ROUTED | COMPARE | RESIZE, CALL(apply_threads) },
+	  SHAPED | COMPARE | RESIZE, CALL(apply_threads) },
 	{ "memory", 0, "SIZE", "use at most so much memory",
-	  ROUTED | COMPARE | CHECK | RESIZE, CALL(apply_memory) },
+	  SHAPED | COMPARE | CHECK | RESIZE, CALL(apply_memory) },
 	{ "tmpdir", 0, "DIR", "where temporary files go", READING,
 	  CALL(apply_tmpdir) },
 	{ "plan", 0, "N|ID", "take this plan of imgconv plan --all",
-	  ROUTED | RESIZE, CALL(apply_plan) },
+	  SHAPED | RESIZE, CALL(apply_plan) },
 	{ "dry-run", 0, NULL, "check and plan, then stop", ROUTED | RESIZE,
 	  ON(dry_run) },
 	{ "all", 0, NULL, "every plan, the cheapest first", PLAN, ON(all) },
 	{ "json", 0, NULL, "answer in JSON",
-	  PLAN | INFO | MAP | COMPARE | CHECK | FORMATS, ON(json) },
+	  PLAN | MEASURE | INFO | MAP | COMPARE | CHECK | FORMATS, ON(json) },
 	{ "dot", 0, NULL, "answer as a graph for graphviz", PLAN, ON(dot) },
 	{ NULL, 'p', NULL, "show progress, as --progress=bar",
-	  ROUTED | RESIZE | COMPARE, CALL(apply_bar) },
+	  SHAPED | RESIZE | COMPARE, CALL(apply_bar) },
 	{ "progress", 0, "STYLE", "show progress: bar, json or none",
-	  ROUTED | RESIZE | COMPARE, CALL(apply_progress) },
+	  SHAPED | RESIZE | COMPARE, CALL(apply_progress) },
 	{ "quiet", 'q', NULL, "errors only", OPTION_FOR_ALL, ON(quiet) },
 	{ "verbose", 'v', NULL, "say how things were decided", OPTION_FOR_ALL,
 	  ON(verbose) },

@@ -248,6 +248,7 @@ static int check_pairs(const struct options *options, struct err *err)
 		{ "quiet", "verbose" },
 		{ "json", "dot" },
 		{ "unique", "reproducible" },
+		{ "unique", "uuid" },
 		{ "all", "plan" },
 	};
 

@@ -22,7 +22,8 @@ enum {
 	OPTION_FOR_CREATE = 1 << 6,
 	OPTION_FOR_RESIZE = 1 << 7,
 	OPTION_FOR_FORMATS = 1 << 8,
-	OPTION_FOR_ALL = (1 << 9) - 1
+	OPTION_FOR_MEASURE = 1 << 9,
+	OPTION_FOR_ALL = (1 << 10) - 1
 };
 
 /* One option. Without `apply` it is a switch: the bool at `offset` of struct

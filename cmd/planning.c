@@ -137,15 +137,14 @@ static void set_append(const struct target *target, struct state *start)
 					     &target->create)]);
 }
 
-static void set_circumstance(struct planning *planning,
-			     const struct settings *settings,
-			     const struct image *image,
-			     const struct planning_paths *paths)
+/* What OUTPUT is, and how it lies to the input. */
+static void set_place(struct planning *planning,
+		      const struct planning_paths *paths)
 {
 	struct state *start = &planning->problem.start;
 	const struct target *target = &planning->target;
 	AUTO_FREE char *folder = mem_strdup(paths->output);
-	char path[4096], *slash = strrchr(folder, '/');
+	char *slash = strrchr(folder, '/');
 	struct stat about = { .st_mode = S_IFREG }, dir = { .st_dev = 0 };
 	bool exists = strcmp(paths->output, "-") &&
 		      !stat(paths->output, &about);
@@ -171,20 +170,43 @@ static void set_circumstance(struct planning *planning,
 		  same_fs && machine_shares_extents(folder) &&
 				  offload_can_clone(paths->input_fd, folder)
 			  ? "yes" : "");
+	if (!strcmp(sink, "stream"))
+		set_append(target, start);
+	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
+	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
+}
+
+static const char *tool_tag(const struct settings *settings,
+			    const struct planning_paths *paths,
+			    const char *tool)
+{
+	char path[4096];
+
+	return paths->output && !settings->reproducible &&
+			       machine_tool(tool, path, sizeof path)
+		       ? "yes" : "";
+}
+
+static void set_circumstance(struct planning *planning,
+			     const struct settings *settings,
+			     const struct image *image,
+			     const struct planning_paths *paths)
+{
+	struct state *start = &planning->problem.start;
+
+	if (paths->output)
+		set_place(planning, paths);
+	else
+		state_set(start, TAG_SINK, "nowhere");
+	if (planning->target.wrap_count)
+		set_append(&planning->target, start);
 	state_set(start, TAG_TEMPLATE,
 		  settings->consume || paths->in_place ? "" : "yes");
 	state_set(start, TAG_CONSUME, settings->consume ? "yes" : "");
-	state_set(start, TAG_QEMU_IMG,
-		  !settings->reproducible &&
-				  machine_tool("qemu-img", path, sizeof path)
-			  ? "yes" : "");
-	state_set(start, TAG_QEMU_IO,
-		  !settings->reproducible &&
-				  machine_tool("qemu-io", path, sizeof path)
-			  ? "yes" : "");
-	state_set(start, TAG_WRITER, target->driver ? "native" : "qemu");
-	if (target->wrap_count || !strcmp(sink, "stream"))
-		set_append(target, start);
+	state_set(start, TAG_QEMU_IMG, tool_tag(settings, paths, "qemu-img"));
+	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
+	state_set(start, TAG_WRITER,
+		  planning->target.driver ? "native" : "qemu");
 	if (settings->snapshot)
 		state_set(start, TAG_SNAPSHOTS, "chosen");
 	if (paths->in_place)
@@ -193,8 +215,6 @@ static void set_circumstance(struct planning *planning,
 		state_set(start, TAG_LENGTH, "known");
 	if (!settings->partition_fix && !strcmp(image->gpt, "at-end"))
 		state_set(start, TAG_GPT, "");
-	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
-	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
 }
 
 static void set_goal(struct planning *planning,
@@ -219,7 +239,9 @@ static void set_goal(struct planning *planning,
 				      : "|zlib|zstd");
 	want(goal, TAG_PLACE, false, "flow|output|moved");
 	want(goal, TAG_LEVEL, false, "file");
-	want(goal, TAG_CHECKED, false, "yes");
+	/* What is not written cannot be walked afterwards, nor do harm. */
+	if (paths->output)
+		want(goal, TAG_CHECKED, false, "yes");
 	want(goal, TAG_ARCHIVE, false, "");
 	if (target->wrap_count)
 		want(goal, TAG_WHOLE, false, "yes");
@@ -235,7 +257,9 @@ static void set_goal(struct planning *planning,
 		want(goal, TAG_DIGEST, false, "yes");
 	/* What is asked of the writer is had only by writing. */
 	if (settings->rewrite || *target->create.compress ||
-	    target->create.option_count)
+	    target->create.option_count || target->create.has_uuid ||
+	    (settings->unique && target->driver && target->driver->has_uuid) ||
+	    settings->sector_size)
 		want(goal, TAG_LAYOUT, false, "fresh");
 }
 
@@ -291,6 +315,13 @@ static int refuse_verify(const struct planning *planning, struct err *err)
 {
 	const struct create_options *create = &planning->target.create;
 
+	const struct driver *driver = planning->target.driver;
+
+	if (driver && driver->in_parts && driver->in_parts(create))
+		return err_set(err, ERR_USAGE,
+			       "--verify reads OUTPUT alone, and with these "
+			       "options it is several files; imgconv compare "
+			       "can look at it afterwards");
 	for (unsigned i = 0; i < create->option_count; i++)
 		if (!strcmp(create->option[i].name, "backing_file") ||
 		    !strcmp(create->option[i].name, "data_file"))
@@ -301,6 +332,43 @@ static int refuse_verify(const struct planning *planning, struct err *err)
 				       "look at it afterwards",
 				       create->option[i].name);
 	return 0;
+}
+
+/* Nothing inside is changed by it: what counts in 4096 stays so. */
+static int refuse_sectors(struct planning *planning,
+			  const struct settings *settings,
+			  const struct image *image, struct err *err)
+{
+	const struct driver *driver = planning->target.driver;
+	uint32_t size = settings->sector_size ? settings->sector_size
+					      : image->sector_size;
+
+	planning->target.create.sector_size = size;
+	if (!driver || !driver->sector_sizes || driver->sector_sizes & size)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "the disk has sectors of %" PRIu32 " bytes, and %s "
+		       "means 512: --sector-size=512 writes it all the same, "
+		       "with partitions and file systems that count in %"
+		       PRIu32, size, driver->name, size);
+}
+
+static int refuse_parts(const struct planning *planning,
+			const struct planning_paths *paths, struct err *err)
+{
+	const struct target *target = &planning->target;
+	struct stat about;
+	bool file = paths->output && strcmp(paths->output, "-") &&
+		    (stat(paths->output, &about) || S_ISREG(about.st_mode));
+
+	if (paths->in_place || !target->driver || !target->driver->in_parts ||
+	    !target->driver->in_parts(&target->create) ||
+	    ((file || !paths->output) && !target->wrap_count))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "with these options %s is several files: OUTPUT must "
+		       "be a file, not compressed as a whole",
+		       target->format);
 }
 
 int planning_make(struct planning *planning, const struct settings *settings,
@@ -316,11 +384,15 @@ int planning_make(struct planning *planning, const struct settings *settings,
 		planning->target.format = planning->target.driver
 			? planning->target.driver->name : image->format;
 		planning->target.wrap_count = 0;
-	} else if (planning_target(settings, paths->output,
+	} else if (planning_target(settings,
+				   paths->output ? paths->output : "",
 				   &planning->target, err) < 0) {
 		return -1;
 	}
 	if (settings->verify && refuse_verify(planning, err) < 0)
+		return -1;
+	if (refuse_sectors(planning, settings, image, err) < 0 ||
+	    refuse_parts(planning, paths, err) < 0)
 		return -1;
 	tagging_state(image, &planning->problem.start);
 	set_circumstance(planning, settings, image, paths);

@@ -36,7 +36,8 @@ struct planning {
 	struct problem problem;
 };
 
-/* Where the image comes from and goes to. `output` is only looked at. */
+/* Where the image comes from and goes to. `output` is only looked at; NULL is
+ * nowhere: to be measured, by means of ours alone. */
 struct planning_paths {
 	const struct stat *input;
 	int input_fd;

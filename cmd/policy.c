@@ -29,7 +29,7 @@ void policy_input(struct policy *policy, unsigned which, const char *path)
 
 void policy_clear(struct policy *policy)
 {
-	for (unsigned i = 0; i < LIMIT_CHAIN; i++)
+	for (unsigned i = 0; i < LIMIT_REFERENCES; i++)
 		free(policy->path[i]);
 	memset(policy->path, 0, sizeof policy->path);
 }
@@ -156,6 +156,16 @@ static bool is_loop(const struct policy *policy, unsigned from, int fd)
 	}
 }
 
+/* How many files lead to this one. Ends as above. */
+static unsigned depth_of(const struct policy *policy, unsigned from)
+{
+	unsigned depth = 1;
+
+	for (; from >= PROTOCOL_FIRST_REFERENCE; from = policy->named_by[from])
+		depth++;
+	return depth;
+}
+
 int policy_open(struct policy *policy, const struct protocol_refer *refer,
 		struct err *err)
 {
@@ -168,8 +178,12 @@ int policy_open(struct policy *policy, const struct protocol_refer *refer,
 		return err_set(err, ERR_REFUSED,
 			       "the file %s, which the image names, is not "
 			       "opened without --allow-references", name);
-	if (refer->from >= policy->count || policy->count == LIMIT_CHAIN)
+	if (refer->from >= policy->count || policy->count == LIMIT_REFERENCES)
 		return err_set(err, ERR_LIMIT, "too many files are named");
+	if (depth_of(policy, refer->from) >= LIMIT_CHAIN)
+		return err_set(err, ERR_LIMIT,
+			       "more than %d files are named, one by another",
+			       LIMIT_CHAIN);
 	if (!*name || is_protocol(name))
 		return err_set(err, ERR_REFUSED,
 			       "the image names \"%s\", which is not a plain "

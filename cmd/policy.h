@@ -11,8 +11,8 @@
 struct policy {
 	const struct settings *settings;
 	unsigned count;
-	char *path[LIMIT_CHAIN]; /* NULL: standard input */
-	unsigned named_by[LIMIT_CHAIN];
+	char *path[LIMIT_REFERENCES]; /* NULL: standard input */
+	unsigned named_by[LIMIT_REFERENCES];
 };
 
 void policy_init(struct policy *policy, const struct settings *settings);

@@ -32,6 +32,8 @@ struct settings {
 	bool allow_references;
 	const char *references_dir; /* or NULL: the image's own folder */
 	const char *snapshot;	    /* or NULL */
+	const char *member;	    /* which disk of several; or NULL */
+	uint32_t sector_size;	    /* of the output; 0: as the input's */
 	const char *tmpdir;	    /* or NULL */
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;

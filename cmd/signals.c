@@ -15,6 +15,7 @@
 static volatile pid_t owner; /* who installed the handlers */
 static volatile pid_t watched[WATCHED];
 static struct output *volatile watched_output;
+static struct parts_list *volatile watched_parts;
 
 static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGQUIT };
 
@@ -36,6 +37,7 @@ static void on_signal(int number)
 			kill(watched[i], SIGKILL);
 	if (watched_output)
 		output_abandon(watched_output);
+	parts_abandon(watched_parts);
 	say("imgconv: interrupted\n");
 	signal(number, SIG_DFL);
 	raise(number);
@@ -81,7 +83,8 @@ void signals_unwatch_worker(pid_t worker)
 			watched[i] = 0;
 }
 
-void signals_watch_output(struct output *output)
+void signals_watch_output(struct output *output, struct parts_list *parts)
 {
 	watched_output = output;
+	watched_parts = parts;
 }

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "cmd/parts.h"
 #include "io/output.h"
 
 /* Install the handlers; SIGPIPE and SIGXFSZ are ignored (writes fail). */
@@ -19,6 +20,6 @@ void signals_worker(void);
 /* What is to be ended or removed; 0 and NULL for none. */
 void signals_watch_worker(pid_t worker);
 void signals_unwatch_worker(pid_t worker);
-void signals_watch_output(struct output *output);
+void signals_watch_output(struct output *output, struct parts_list *parts);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "cmd/machine.h"
 #include "cmd/planning.h"
 #include "formats/codecs/codec.h"
 #include "formats/codecs/wrap.h"
@@ -141,6 +142,9 @@ int planning_target(const struct settings *settings, const char *output,
 
 	memset(out, 0, sizeof *out);
 	out->create = settings->create;
+	if (settings->unique)
+		machine_unique(out->create.seed, sizeof out->create.seed,
+			       &out->create.now);
 	if (take_wraps(wrapped, out, err) < 0 ||
 	    find_format(named, output, bare, out, err) < 0 ||
 	    resolve_compress(out, err) < 0 ||

@@ -15,6 +15,7 @@ void writer_init(struct writer *writer, const struct writer_ops *ops,
 	writer->ops = ops;
 	writer->format = format;
 	writer->sink = sink;
+	writer->data = sink;
 	writer->granule = 4096;
 	writer->unit_len = UNIT_LEN;
 }

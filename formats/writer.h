@@ -93,6 +93,7 @@ struct writer {
 	const struct writer_ops *ops;
 	const char *format;
 	struct sink *sink; /* borrowed */
+	struct sink *data; /* where reserve's places are: sink, or a part */
 	uint32_t granule;  /* what zero detection and placement count in */
 	size_t unit_len;   /* a multiple of granule, at most UNIT_LEN_MAX */
 	size_t coded_room; /* bytes a unit needs for encoded granules */

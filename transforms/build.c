@@ -31,13 +31,21 @@ struct source *build_source(const struct build *build)
 	return build->source[build->depth - 1];
 }
 
+static const char *optional(const char *text)
+{
+	return *text ? text : NULL;
+}
+
 int build_enter_guest(struct build *build, struct err *err)
 {
 	struct source *source = build_source(build);
 	const struct driver *driver = driver_by_name(build->format);
 	const char *snapshot = build->job->start.tag[TAG_SNAPSHOTS];
+	const struct job *job = build->job;
 	struct open_options options = { .references = build->references,
-					.log = build->log };
+					.log = build->log,
+					.name = optional(job->name),
+					.member = optional(job->member) };
 
 	if (build->disk || build->walk)
 		return 0;

@@ -26,19 +26,31 @@ static int unwrap(struct inspected *image, struct err *err)
 			      image->stack, &image->depth, err);
 }
 
+static struct open_options options_of(const struct inspected *image,
+				      bool metadata_only)
+{
+	const struct protocol_input *about = image->about;
+
+	return (struct open_options){
+		.references = image->references,
+		.log = image->log,
+		.name = *about->name ? about->name : NULL,
+		.member = *about->member ? about->member : NULL,
+		.metadata_only = metadata_only,
+	};
+}
+
 int inspect_open(struct inspected *image, bool metadata_only, struct err *err)
 {
 	const struct driver *driver = driver_by_name(image->image->format);
-	struct open_options options = { .references = image->references,
-					.log = image->log,
-					.metadata_only = metadata_only };
+	struct open_options options = options_of(image, metadata_only);
 
 	if (!driver || !driver->open)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s images cannot be looked into; convert it "
 			       "first", image->image->format);
-	if (*image->snapshot)
-		options.snapshot = image->snapshot;
+	if (*image->about->snapshot)
+		options.snapshot = image->about->snapshot;
 	if (unwrap(image, err) < 0)
 		return -1;
 	image->disk = driver->open(inside(image), &options, err);
@@ -116,9 +128,7 @@ int inspect_check(struct inspected *image, struct check_report *report,
 		  struct err *err)
 {
 	const struct driver *driver = driver_by_name(image->image->format);
-	struct open_options options = { .references = image->references,
-					.log = image->log,
-					.metadata_only = true };
+	struct open_options options = options_of(image, true);
 
 	if (!driver || !driver->open)
 		return err_set(err, ERR_UNSUPPORTED,

@@ -13,7 +13,7 @@
 struct inspected {
 	struct source *source; /* the file; borrowed */
 	const struct image *image;
-	const char *snapshot; /* or "" */
+	const struct protocol_input *about;
 	struct references *references;
 	struct log *log;
 	int spool_fd; /* for layers that cannot be read at random; or -1 */

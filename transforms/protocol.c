@@ -19,6 +19,7 @@ static size_t expected_len(uint32_t type)
 		return sizeof(struct protocol_progress);
 	case PROTOCOL_STEP:
 	case PROTOCOL_FINDING:
+	case PROTOCOL_PART:
 		return sizeof(struct protocol_name);
 	case PROTOCOL_FACTS:
 		return sizeof(struct facts);
@@ -98,6 +99,10 @@ int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
 		clean(((struct protocol_note *)body)->text,
 		      sizeof(struct protocol_note) -
 			      offsetof(struct protocol_note, text));
+		return 0;
+	case PROTOCOL_PART:
+		((struct protocol_name *)body)->text[LIMIT_NAME_LEN - 1] =
+			'\0';
 		return 0;
 	case PROTOCOL_STEP:
 	case PROTOCOL_FINDING:

@@ -11,7 +11,7 @@
  *   PROBE -----------------------------> reads through NEED / BYTES
  *                        <-------------- REFER, NOTE, IMAGE | DONE
  *   RUN, with descriptors -------------> builds, pumps
- *                        <-------------- REFER, NOTE, PROGRESS, STEP ...
+ *                        <-------------- REFER, PART, NOTE, PROGRESS, STEP ...
  *                        <-------------- DONE
  *
  * INFO, MAP, CHECK and COMPARE are asked for in the place of RUN.
@@ -49,6 +49,8 @@ enum protocol_type {
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
 	PROTOCOL_IMAGE,	   /* struct image */
 	PROTOCOL_REFER,	   /* struct protocol_refer: a file the image names */
+	PROTOCOL_PART,	   /* struct protocol_name: one more output file;
+			      answers FILE or NO_FILE */
 	PROTOCOL_NOTE,	   /* struct protocol_note */
 	PROTOCOL_PROGRESS, /* struct protocol_progress */
 	PROTOCOL_STEP,	   /* struct protocol_name: a step is being done */
@@ -65,6 +67,8 @@ struct protocol_input {
 	uint64_t allocated; /* bytes that take room on the disk, if seekable */
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
+	char name[256];	    /* of the file, without its folder; or "" */
+	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
 	uint64_t memory;
@@ -177,16 +181,19 @@ struct job {
 	uint64_t memory;
 	int32_t wrap_level;
 	struct create_options create; /* pointers in it are not valid */
-	bool has_data_file;
+	uint32_t sector_size;	      /* of the output; 0: as the input's */
+	bool measure; /* nothing is written, only its length counted */
 	char snapshot[256]; /* with the tag snapshots=chosen */
+	char name[256], member[256]; /* as in protocol_input */
 };
 
 struct protocol_done {
 	struct err err;	 /* kind ERR_NONE: well done */
-	bool has_digest;
+	bool has_digest, has_size;
 	unsigned char digest[DIGEST_LEN];
 	uint64_t size;	 /* guest bytes that were read, not padded */
 	uint64_t spooled; /* bytes kept aside by a walk */
+	uint64_t measured; /* bytes the output's files would have */
 	/* check */
 	uint64_t corruptions, leaks;
 	/* compare */

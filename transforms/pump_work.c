@@ -157,7 +157,7 @@ static int copy_run(struct pump_feed *feed, struct pump_slot *slot,
 		if (source_read_all(slot->from.source, slot->unit.data, len,
 				    slot->from.place + done, "data", err) <
 			    0 ||
-		    sink_write(feed->pump->writer->sink, slot->unit.data, len,
+		    sink_write(feed->pump->writer->data, slot->unit.data, len,
 			       slot->place + done, err) < 0)
 			return -1;
 		done += len;
@@ -171,7 +171,7 @@ static int clone_run(struct pump_feed *feed, struct pump_slot *slot,
 	struct source *source = slot->from.source;
 
 	switch (offload_clone(source->fd, source->fd_base + slot->from.place,
-			      feed->pump->writer->sink->fd, slot->place,
+			      feed->pump->writer->data->fd, slot->place,
 			      slot->length, err)) {
 	case OFFLOAD_DONE:
 		return 0;

@@ -16,6 +16,7 @@
 #include "formats/codecs/wrap.h"
 #include "formats/overlay.h"
 #include "formats/survey.h"
+#include "io/count_sink.h"
 #include "io/files.h"
 #include "transforms/build.h"
 #include "transforms/catalogue.h"
@@ -77,19 +78,25 @@ static int run_dup(int fd, struct err *err)
 			 : err_sys(err, ERR_IO, "duplicate a descriptor");
 }
 
-static struct sink *open_sink(const struct run *run, const struct build *build,
-			      struct err *err)
+static struct sink *open_file(const struct run *run, struct err *err)
 {
-	uint64_t room = costs_encoders_memory(run->job->memory,
-					      build->depth > 1);
 	int fd = run_dup(run->output_fd, err);
-	struct sink *sink;
 
 	if (fd < 0)
 		return NULL;
-	sink = run->job->output_append ? files_stream_sink(fd)
-				       : files_image_sink(fd, run->job->sync,
-							  err);
+	return run->job->output_append
+		       ? files_stream_sink(fd)
+		       : files_image_sink(fd, run->job->sync, err);
+}
+
+static struct sink *open_sink(const struct run *run, const struct build *build,
+			      struct protocol_done *done, struct err *err)
+{
+	uint64_t room = costs_encoders_memory(run->job->memory,
+					      build->depth > 1);
+	struct sink *sink = run->job->measure ? count_sink(&done->measured)
+					      : open_file(run, err);
+
 	if (sink && run->job->output_fresh)
 		sink->fresh = true;
 	/* The last wrap is the outermost: nearest to the file. */
@@ -172,10 +179,14 @@ static struct writer *make_writer(const struct run *run, struct build *build,
 	*create = run->job->create;
 	create->survey = NULL;
 	create->data_sink = data_sink;
+	create->parts = run->parts;
 	create->log = run->log;
 	create->size_known = build_size(build, &create->size);
-	create->sector_size = build->disk ? build->disk->sector_size
-					  : build->walk->sector_size;
+	if (run->job->sector_size)
+		create->sector_size = run->job->sector_size;
+	else
+		create->sector_size = build->disk ? build->disk->sector_size
+						  : build->walk->sector_size;
 	if (create->size_known &&
 	    pad_size(run, build->target, create, err) < 0)
 		goto out;
@@ -250,7 +261,7 @@ static int pump_build(const struct run *run, struct build *build,
 			     .walk = build->walk,
 			     .writer = writer,
 			     .threads = job->threads,
-			     .clone = job->clone && !job->has_data_file,
+			     .clone = job->clone && run->data_fd < 0,
 			     .pad = pad_end,
 			     .pad_opaque = &padding,
 			     .progress = run->events->progress,
@@ -267,6 +278,7 @@ static int pump_build(const struct run *run, struct build *build,
 	if (result < 0)
 		return -1;
 	done->size = pump.size;
+	done->has_size = build->converts;
 	if (build->walk)
 		done->spooled = build->walk->spooled;
 	if (pump.padded != pump.size && build->walk && !build->walk_known)
@@ -299,10 +311,10 @@ static int run_pipeline(const struct run *run, struct build *build,
 
 	if (take_bytes(build, err) < 0)
 		return -1;
-	sink = open_sink(run, build, err);
+	sink = open_sink(run, build, done, err);
 	if (!sink)
 		return -1;
-	if (run->job->has_data_file) {
+	if (run->data_fd >= 0) {
 		int fd = run_dup(run->data_fd, err);
 		data = fd < 0 ? NULL
 			      : files_image_sink(fd, run->job->sync, err);
@@ -332,7 +344,7 @@ int run_job(const struct run *run, struct protocol_done *done,
 		build->references = run->references;
 		build->spool_fd = run->spool_fd;
 		result = fit_steps(run, build, step, err);
-		if (!result && run->output_fd >= 0)
+		if (!result && (run->output_fd >= 0 || run->job->measure))
 			result = run_pipeline(run, build, done, err);
 		build_clear(build);
 	}

@@ -24,6 +24,7 @@ struct run {
 	struct source *input; /* borrowed; for steps at rest: the file */
 	int output_fd, data_fd, spool_fd; /* -1: none; borrowed */
 	struct references *references;
+	struct parts *parts; /* further outputs; NULL: none */
 	struct log *log;
 	const struct run_events *events;
 };

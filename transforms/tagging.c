@@ -165,9 +165,11 @@ static int peel_all(struct peeling *peeling,
 	}
 }
 
-static int name_format(struct image *image, const char *from, struct err *err)
+static int name_format(struct image *image,
+		       const struct protocol_input *about, struct err *err)
 {
 	const struct probe_report *report = &image->report;
+	const char *from = about->from;
 	const char *name = "raw";
 
 	if (*from)
@@ -182,6 +184,10 @@ static int name_format(struct image *image, const char *from, struct err *err)
 	const struct driver *driver = driver_by_name(name);
 	snprintf(image->format, sizeof image->format, "%s",
 		 driver ? driver->name : name);
+	if (*about->member && !(driver && driver->members))
+		return err_set(err, ERR_USAGE,
+			       "%s holds one disk: --member makes no sense",
+			       image->format);
 	if (!driver)
 		return 0;
 	image->native = driver->open != NULL;
@@ -237,7 +243,7 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
 	if (!*about->from)
 		result = peel_all(&peeling, about, log, out, err);
 	if (!result)
-		result = name_format(out, about->from, err);
+		result = name_format(out, about, err);
 	if (!result)
 		result = peeling_head(&peeling, LIMIT_PROBE_LEN, err);
 	if (!result) {

@@ -169,6 +169,10 @@ static int survey_disk(const struct survey_input *input,
 
 	if (*input->about->snapshot)
 		options.snapshot = input->about->snapshot;
+	if (*input->about->name)
+		options.name = input->about->name;
+	if (*input->about->member)
+		options.member = input->about->member;
 	disk = driver->open(source, &options, err);
 	if (!disk)
 		return err_in(err, "%s", driver->name);

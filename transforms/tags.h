@@ -37,7 +37,7 @@ enum {
 		       "ordered" (also in one pass, in order), "scattered"
 		       (also in one pass, in the order of the file), "" */
 	TAG_INDEX,  /* "yes": the outermost codec can be read by blocks */
-	TAG_SINK,   /* "file", "device", "stream" */
+	TAG_SINK,   /* "file", "device", "stream", "nowhere" (only measured) */
 	TAG_CLONE,  /* "yes": input and output share a reflink file system */
 	TAG_SAME_FS, /* "yes": a rename can move the input to the output */
 	TAG_CONSUME, /* "yes": the input may be moved */

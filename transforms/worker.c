@@ -20,6 +20,7 @@
 #include "transforms/inspect.h"
 #include "transforms/run.h"
 #include "transforms/tagging.h"
+#include "transforms/worker_parts.h"
 #include "transforms/worker_references.h"
 
 /* Progress is told ten times a second. */
@@ -153,9 +154,15 @@ static int attach_input(struct worker *worker, unsigned which,
 static void serve_run(struct worker *worker, const struct job *job)
 {
 	struct run_events events = { worker_step, worker_progress, worker };
+	AUTO_FREE struct worker_parts *parts = mem_zalloc(sizeof *parts);
 	struct protocol_done done = { .differs = false };
 	struct err err;
 	int result = attach_input(worker, 0, &err);
+
+	worker_parts_init(parts, worker->channel, &worker->sending);
+	parts->sync = job->sync;
+	if (job->measure)
+		parts->measured = &done.measured;
 
 	if (!result) {
 		struct run run = { .job = job,
@@ -167,9 +174,11 @@ static void serve_run(struct worker *worker, const struct job *job)
 					? worker_references_of(
 						&worker->references, 0)
 					: NULL,
+				   .parts = &parts->base,
 				   .log = &worker->log,
 				   .events = &events };
 		result = run_job(&run, &done, &err);
+		worker_parts_clear(parts);
 	}
 	worker_done(worker, result, &done, &err);
 }
@@ -195,7 +204,7 @@ static void prepare(struct worker *worker, unsigned which,
 	memset(out, 0, sizeof *out);
 	out->source = input_source(worker->input[which]);
 	out->image = &worker->image[which];
-	out->snapshot = worker->about[which].snapshot;
+	out->about = &worker->about[which];
 	out->references = worker_allowed(worker, which);
 	out->log = &worker->log;
 	/* One spool a side: the second comes in the place of an output. */

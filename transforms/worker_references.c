@@ -7,43 +7,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "io/channel.h"
 #include "io/files.h"
 #include "transforms/tagging.h"
-
-static int ask(struct worker_referrer *self, const char *name, int *fd,
-	       struct err *err)
-{
-	struct protocol_refer *refer = mem_zalloc(sizeof *refer);
-	struct channel_message message;
-	int result;
-
-	refer->from = self->number;
-	snprintf(refer->name, sizeof refer->name, "%s", name);
-	result = channel_send(self->all->channel, PROTOCOL_REFER, refer,
-			      sizeof *refer, -1, err);
-	free(refer);
-	if (result < 0)
-		return -1;
-	result = channel_receive(self->all->channel, &message, err);
-	if (result <= 0)
-		return result < 0 ? -1 : err_set(err, ERR_IO,
-						 "the conductor is gone");
-	if (message.type == PROTOCOL_FILE && message.fd >= 0) {
-		*fd = message.fd;
-		message.fd = -1; /* ours now */
-		result = 0;
-	} else if (message.type == PROTOCOL_NO_FILE &&
-		   message.len == sizeof *err) {
-		memcpy(err, message.body, sizeof *err);
-		result = -1;
-	} else {
-		result = err_set(err, ERR_BUG, "unexpected answer %u",
-				 message.type);
-	}
-	channel_message_clear(&message);
-	return result;
-}
+#include "transforms/worker_ask.h"
 
 static struct source *open_source(struct references *references,
 				  const char *name, struct err *err)
@@ -52,13 +18,13 @@ static struct source *open_source(struct references *references,
 	struct source *source;
 	int fd = -1;
 
-	if (self->all->count == LIMIT_CHAIN) {
-		err_set(err, ERR_LIMIT,
-			"more than %d files are named, one by another",
-			LIMIT_CHAIN - PROTOCOL_FIRST_REFERENCE);
+	if (self->all->count == LIMIT_REFERENCES) {
+		err_set(err, ERR_LIMIT, "more than %d files are named",
+			LIMIT_REFERENCES - PROTOCOL_FIRST_REFERENCE);
 		return NULL;
 	}
-	if (ask(self, name, &fd, err) < 0)
+	if (worker_ask_reference(self->all->channel, self->number, name, &fd,
+				 err) < 0)
 		return NULL;
 	/* The conductor counts its answers the same way. */
 	self->all->count++;
@@ -131,7 +97,7 @@ void worker_references_init(struct worker_references *all, int channel,
 	all->channel = channel;
 	all->log = log;
 	all->count = PROTOCOL_FIRST_REFERENCE;
-	for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
+	for (unsigned i = 0; i < LIMIT_REFERENCES; i++) {
 		all->referrer[i].base.open_disk = open_disk;
 		all->referrer[i].base.open_source = open_source;
 		all->referrer[i].all = all;

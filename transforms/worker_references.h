@@ -21,7 +21,7 @@ struct worker_references {
 	int channel; /* borrowed */
 	struct log *log;
 	unsigned count;
-	struct worker_referrer referrer[LIMIT_CHAIN];
+	struct worker_referrer referrer[LIMIT_REFERENCES];
 };
 
 void worker_references_init(struct worker_references *all, int channel,

@@ -82,7 +82,7 @@ struct create_options {
 	uint32_t sector_size; /* logical, of the guest's disk */
 	/* Identifiers: --uuid, else made by identity.h. `seed` and `now`
 	 * (seconds since 1970) are zero unless they are to be unique. */
-	bool has_uuid, unique;
+	bool has_uuid;
 	unsigned char uuid[16], seed[16];
 	int64_t now;
 	/* The image's name without its folder; "" when it goes to a pipe. */
@@ -138,6 +138,7 @@ struct driver {
 	const char *const *aliases;  /* NULL-terminated, or NULL */
 	const char *const *suffixes; /* ".qcow2"; NULL-terminated, or NULL */
 	unsigned sector_sizes;	     /* SECTORS_*, or'ed */
+	bool members;		     /* may hold several disks; see open_options */
 	bool has_uuid;		     /* --uuid makes sense */
 	/* The next size, from `size` on, that an image with these options can
 	 * have, at most LIMIT_DISK_SIZE above it. NULL: any. */

@@ -252,6 +252,8 @@ int driver_check_options(const struct driver *driver,
 		if (check_value(row, options->option[i].value, err))
 			return -1;
 	}
+	if (options->has_uuid && !driver->has_uuid)
+		return err_set(err, ERR_USAGE, "%s has no UUID", driver->name);
 	if (*options->compress &&
 	    !in_list(driver->compressions, options->compress))
 		return err_set(

@@ -48,8 +48,8 @@ help_entries() {
 @test "the help of each command shows rows of --help" {
 	local command
 	"$IMGCONV" --help >all
-	for command in convert plan info map compare check create resize \
-		formats; do
+	for command in convert plan info map compare check measure create \
+		resize formats; do
 		"$IMGCONV" "$command" --help | sed '1,/^options:/d' >some
 		[ -s some ]
 		if grep -vxFf all some; then

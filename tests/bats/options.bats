@@ -140,6 +140,26 @@ directory" --allow-references=/nonexistent
 		plan --all --plan 2 a b
 }
 
+@test "identifiers, sectors, members" {
+	local bad
+	for bad in "" xyz 0123 \
+		00112233-4455-6677-8899-aabbccddeeff0 ; do
+		refused_option "--uuid: \"$bad\" is not a UUID (*)" \
+			"--uuid=$bad"
+	done
+	refused_option "--unique and --uuid contradict each other" --unique \
+		--uuid=00112233-4455-6677-8899-aabbccddeeff
+	refused_option "--sector-size: \"1024\" is not 512 or 4096" \
+		--sector-size=1024
+	refused_option "--member: a name or a number must have *" --member=
+	: >some.raw
+	refuses 64 "some.raw: raw holds one disk: --member makes no sense" \
+		--member 0 some.raw x.qcow2
+	refuses 64 "qcow2 has no UUID" some.raw x.qcow2 \
+		--uuid={00112233-4455-6677-8899-AABBCCDDEEFF}
+	accepted --sector-size 512 nothing.raw x.qcow2
+}
+
 @test "SOURCE_DATE_EPOCH gives way to --unique" {
 	SOURCE_DATE_EPOCH=1 accepted --unique nothing.raw x.raw
 }

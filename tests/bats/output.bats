@@ -238,9 +238,9 @@ prepare() {
 @test "an image is not its own data file" {
 	pattern in.raw 3M 0 100000 head
 	ln -s . here
-	refuses 73 "*: is the output itself; data_file needs another name" \
+	refuses 73 "*: is the output itself; it needs another name" \
 		in.raw out.qcow2 -o data_file=here/out.qcow2
-	refuses 73 "*: is the output itself; data_file needs another name" \
+	refuses 73 "*: is the output itself; it needs another name" \
 		create qcow2 out.qcow2 3M -o data_file=out.qcow2
 	equal "here in.raw " "$(files)"
 }
