@@ -146,7 +146,10 @@ int vhdx_check(struct source *source, const struct open_options *options,
 	if (!status)
 		status = check_bat(check, err);
 	if (!status)
-		usage_report(check->usage, report, MIB);
+		/* Less than a block is no lost block: writers leave such gaps
+		 * behind their tables. */
+		usage_report(check->usage, report,
+			     check->image.metadata.block_size);
 	usage_close(check->usage);
 	vhdx_bat_close(&check->bat);
 	vhdx_image_clear(&check->image);
