@@ -19,8 +19,8 @@ static int open_view(struct vhdx_image *image, struct log *log,
 	image->replay = vhdx_replay_open(image->source, &entries);
 	image->view = image->replay;
 	log_note(log,
-		 "vhdx: the image was not closed properly: %u log entries are "
-		 "replayed in memory",
+		 "vhdx: the image was not closed properly: its log is "
+		 "replayed in memory (entries: %u)",
 		 image->replayed);
 	return 0;
 }
