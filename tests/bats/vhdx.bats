@@ -201,8 +201,8 @@ clean() {
 @test "qemu-img replays a log to the same disk" {
 	local name
 	# Not log_wrapped and log_stale: it knows a sequence neither by its
-	# head nor by its tail.
-	for name in log log_many log_torn; do
+	# head nor by its tail; nor log_many: of descriptors it reads a sector.
+	for name in log log_torn; do
 		vhdx $name
 		cp $name.vhdx copy.vhdx
 		# It does not make the file as long as the log says.
