@@ -21,19 +21,23 @@ static void put_checksum(unsigned char *bytes, size_t len)
 	bytes_put_le32(bytes + VHDX_CHECKSUM, vhdx_checksum(bytes, len));
 }
 
-/* The second is the current one: its sequence number is the greater. */
-static void put_header(const struct vhdx_config *config,
-		       const struct vhdx_head *head, struct identity *identity,
-		       uint64_t sequence, unsigned char *out)
+/* Both headers; the second is the current one, by its greater number. */
+static void put_headers(const struct vhdx_config *config,
+			const struct vhdx_head *head,
+			struct identity *identity, unsigned char *one,
+			unsigned char *two)
 {
-	memcpy(out, VHDX_HEADER_SIGNATURE, 4);
-	bytes_put_le64(out + VHDX_SEQUENCE, sequence);
-	put_guid(identity, head->size, "file", out + VHDX_FILE_WRITE_GUID);
-	put_guid(identity, head->size, "data", out + VHDX_DATA_WRITE_GUID);
-	bytes_put_le16(out + VHDX_VERSION, 1);
-	bytes_put_le32(out + VHDX_LOG_LENGTH, (uint32_t)config->log_size);
-	bytes_put_le64(out + VHDX_LOG_OFFSET, VHDX_SECTION_LEN);
-	put_checksum(out, VHDX_HEADER_LEN);
+	memcpy(one, VHDX_HEADER_SIGNATURE, 4);
+	put_guid(identity, head->size, "file", one + VHDX_FILE_WRITE_GUID);
+	put_guid(identity, head->size, "data", one + VHDX_DATA_WRITE_GUID);
+	bytes_put_le16(one + VHDX_VERSION, 1);
+	bytes_put_le32(one + VHDX_LOG_LENGTH, (uint32_t)config->log_size);
+	bytes_put_le64(one + VHDX_LOG_OFFSET, VHDX_SECTION_LEN);
+	memcpy(two, one, VHDX_HEADER_LEN);
+	bytes_put_le64(one + VHDX_SEQUENCE, 1);
+	bytes_put_le64(two + VHDX_SEQUENCE, 2);
+	put_checksum(one, VHDX_HEADER_LEN);
+	put_checksum(two, VHDX_HEADER_LEN);
 }
 
 static void put_region(const unsigned char guid[VHDX_GUID_LEN],
@@ -70,8 +74,8 @@ unsigned char *vhdx_head_bytes(const struct vhdx_config *config,
 	for (size_t i = 0; i < strlen(CREATOR); i++)
 		bytes_put_le16(out + VHDX_CREATOR + 2 * i,
 			       (uint16_t)CREATOR[i]);
-	put_header(config, head, identity, 1, out + VHDX_HEADER_1);
-	put_header(config, head, identity, 2, out + VHDX_HEADER_2);
+	put_headers(config, head, identity, out + VHDX_HEADER_1,
+		    out + VHDX_HEADER_2);
 	put_regions(head, out + VHDX_REGIONS_1);
 	memcpy(out + VHDX_REGIONS_2, out + VHDX_REGIONS_1, VHDX_REGIONS_LEN);
 	return out;
