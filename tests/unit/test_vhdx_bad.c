@@ -9,7 +9,7 @@ struct patch {
 	unsigned width; /* of the field, bits */
 	size_t at;
 	uint64_t value;
-	enum err_kind kind; /* ERR_NONE: reads as it was */
+	enum err_kind kind;  /* ERR_NONE: reads as it was */
 	const char *message; /* a part of it */
 };
 
@@ -89,8 +89,7 @@ static const struct patch patches[] = {
 	{ 64, IMAGE_ITEMS + 8, 1000, ERR_DAMAGED, "not in whole sectors" },
 	{ 64, IMAGE_ITEMS + 8, 64ULL << 40, ERR_DAMAGED,
 	  "has no room for the 67125247 entries" },
-	{ 32, IMAGE_ITEMS + 16, 1024, ERR_DAMAGED,
-	  "logical sector size 1024" },
+	{ 32, IMAGE_ITEMS + 16, 1024, ERR_DAMAGED, "logical sector size 1024" },
 	{ 32, IMAGE_ITEMS + 20, 0, ERR_DAMAGED, "physical sector size 0" },
 	{ 32, LOCATOR_FLAG, VHDX_HAS_PARENT, ERR_DAMAGED,
 	  "has a parent, but no parent locator" },
@@ -154,8 +153,7 @@ static void test_fields(void)
 		/* A check finds it, too, or cannot look further. */
 		struct source *source =
 			files_memory_source(image.bytes, image.len);
-		int failed = driver_vhdx.check(source, &options, &report,
-					       &err);
+		int failed = driver_vhdx.check(source, &options, &report, &err);
 
 		if (patch->kind != ERR_NONE)
 			CHECK(failed || report.corruptions);

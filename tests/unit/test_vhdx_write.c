@@ -46,8 +46,7 @@ static void test_append(void)
 		check_append(&guest, "block_size=1M", MIB);
 		check_append(&guest, "block_size=2M", 64 * KIB);
 		check_append(&guest, "block_size=4M,log_size=2M", MIB);
-		check_append(&guest, "block_size=1M,block_state_zero=off",
-			     MIB);
+		check_append(&guest, "block_size=1M,block_state_zero=off", MIB);
 		check_append(&guest, "subformat=fixed,block_size=2M", MIB);
 	}
 	/* Over bitmap entries (every 4 GiB) and pages of the BAT. */
@@ -144,9 +143,10 @@ static void test_unknown_size(void)
 /* What was on a device must not show. */
 static void test_not_fresh(void)
 {
-	static const char *const some[] = { "block_size=1M",
-					    "block_size=1M,block_state_zero=off",
-					    "subformat=fixed,block_size=1M" };
+	static const char *const some[] = {
+		"block_size=1M", "block_size=1M,block_state_zero=off",
+		"subformat=fixed,block_size=1M"
+	};
 	struct guest guest = { .size = 3 * MIB + 512, .group = 64 * KIB };
 	struct making making = { .guest = &guest };
 	unsigned char *junk AUTO_FREE = mem_buffer(16 * MIB);
@@ -236,8 +236,7 @@ static void check_failing(const char *text, bool append)
 		sink->sink.fresh = false;
 		sink->fail_at = nth;
 
-		int result =
-			image_write(&sink->sink, &options, &making, &err);
+		int result = image_write(&sink->sink, &options, &making, &err);
 
 		CHECK_EQ(result, nth ? -1 : 0);
 		if (nth)
@@ -306,8 +305,7 @@ static void test_reserve(void)
 				 0);
 			CHECK_EQ(place % 4096, 0);
 			CHECK_EQ(sink_write(sink, want + cuts[k],
-					    cuts[k + 1] - cuts[k], place,
-					    &err),
+					    cuts[k + 1] - cuts[k], place, &err),
 				 0);
 		}
 		CHECK_EQ(writer_finish(writer, guest.size, &err), 0);

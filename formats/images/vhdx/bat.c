@@ -36,8 +36,8 @@ int vhdx_bat_open(struct vhdx_bat *bat, const struct vhdx_image *image,
 
 	memset(bat, 0, sizeof *bat);
 	bat->image = image;
-	bat->ratio = VHDX_BITMAP_SECTORS * metadata->logical /
-		     metadata->block_size;
+	bat->ratio =
+		VHDX_BITMAP_SECTORS * metadata->logical / metadata->block_size;
 	bat->blocks = div_up(metadata->size, metadata->block_size);
 	bat->entries = entries_needed(bat, metadata->has_parent);
 	if (bat->entries * 8 > image->regions.bat_length)
@@ -72,11 +72,10 @@ int vhdx_bat_entry(struct vhdx_bat *bat, uint64_t index, uint64_t *out,
 		   struct err *err)
 {
 	struct table_slot *slot;
-	const unsigned char *slice =
-		table_cache_hold(bat->cache,
-				 bat->image->regions.bat_offset +
-					 round_down(index * 8, SLICE),
-				 &slot, err);
+	const unsigned char *slice = table_cache_hold(
+		bat->cache,
+		bat->image->regions.bat_offset + round_down(index * 8, SLICE),
+		&slot, err);
 
 	if (!slice)
 		return -1;
@@ -152,10 +151,9 @@ int vhdx_bat_judge(const struct vhdx_bat *bat, uint64_t block, uint64_t entry,
 	out->place = entry & VHDX_OFFSET_MASK;
 	/* A last block need not be whole: some writers end the file with the
 	 * disk. */
-	return check_place(bat, "block", block, out->place,
-			   min_u64(metadata->block_size,
-				   metadata->size - start),
-			   err);
+	return check_place(
+		bat, "block", block, out->place,
+		min_u64(metadata->block_size, metadata->size - start), err);
 }
 
 int vhdx_bat_bitmap(struct vhdx_bat *bat, uint64_t chunk, uint64_t *place,
@@ -163,8 +161,7 @@ int vhdx_bat_bitmap(struct vhdx_bat *bat, uint64_t chunk, uint64_t *place,
 {
 	uint64_t entry;
 
-	if (vhdx_bat_entry(bat, vhdx_bat_bitmap_index(bat, chunk), &entry,
-			   err))
+	if (vhdx_bat_entry(bat, vhdx_bat_bitmap_index(bat, chunk), &entry, err))
 		return -1;
 	if ((entry & VHDX_STATE_MASK) != VHDX_BITMAP_PRESENT ||
 	    entry & VHDX_RESERVED_MASK)
@@ -174,8 +171,8 @@ int vhdx_bat_bitmap(struct vhdx_bat *bat, uint64_t chunk, uint64_t *place,
 			       "present",
 			       chunk, entry);
 	*place = entry & VHDX_OFFSET_MASK;
-	return check_place(bat, "sector bitmap", chunk, *place,
-			   VHDX_BITMAP_LEN, err);
+	return check_place(bat, "sector bitmap", chunk, *place, VHDX_BITMAP_LEN,
+			   err);
 }
 
 /* How many bits from `bit` on, at most `count`, are as the first. */
@@ -206,8 +203,8 @@ static int mixed_run(struct vhdx_bat *bat, uint64_t end, struct vhdx_run *run,
 	uint64_t chunk_size = VHDX_BITMAP_SECTORS * sector_size;
 	uint64_t sector = run->offset % chunk_size / sector_size;
 	uint64_t in_slice = sector % (SLICE * 8), place, count, length;
-	uint64_t last = div_up(end - round_down(run->offset, sector_size),
-			       sector_size);
+	uint64_t last =
+		div_up(end - round_down(run->offset, sector_size), sector_size);
 	const unsigned char *bits;
 	struct table_slot *slot;
 	bool set;
@@ -252,8 +249,8 @@ static int block_run(struct vhdx_bat *bat, uint64_t offset, uint64_t end,
 int vhdx_bat_run(struct vhdx_bat *bat, uint64_t offset, uint64_t limit,
 		 struct vhdx_run *out, struct err *err)
 {
-	uint64_t end = offset +
-		       min_u64(limit, bat->image->metadata.size - offset);
+	uint64_t end =
+		offset + min_u64(limit, bat->image->metadata.size - offset);
 	uint64_t at, most;
 	struct vhdx_run next;
 
@@ -261,8 +258,7 @@ int vhdx_bat_run(struct vhdx_bat *bat, uint64_t offset, uint64_t limit,
 		return -1;
 	most = out->kind == VHDX_DATA ? DATA_ENTRIES_A_RUN : ENTRIES_A_RUN;
 	/* Ends: each turn takes one of them, and is not empty. */
-	for (at = offset + out->length; at < end && --most;
-	     at += next.length) {
+	for (at = offset + out->length; at < end && --most; at += next.length) {
 		if (block_run(bat, at, end, &next, err))
 			return -1;
 		if (next.kind != out->kind ||

@@ -21,8 +21,8 @@ static void check_copies(struct check *check, const char *what,
 {
 	for (unsigned i = 0; i < 2; i++)
 		if (*damage[i])
-			check_corruption(check->report, "%s %u %s", what,
-					 i + 1, damage[i]);
+			check_corruption(check->report, "%s %u %s", what, i + 1,
+					 damage[i]);
 }
 
 static int claim(struct check *check, const char *what, uint64_t offset,
@@ -82,8 +82,7 @@ static int check_bitmap(struct check *check, uint64_t chunk, bool needed,
 			   vhdx_bat_bitmap_index(&check->bat, chunk), &entry,
 			   err))
 		return -1;
-	if (!needed &&
-	    (entry & VHDX_STATE_MASK) == VHDX_BITMAP_NOT_PRESENT)
+	if (!needed && (entry & VHDX_STATE_MASK) == VHDX_BITMAP_NOT_PRESENT)
 		return 0;
 	if (!check->image.metadata.has_parent) {
 		/* Nobody looks at it; a known writer leaves such behind. */
@@ -139,8 +138,8 @@ int vhdx_check(struct source *source, const struct open_options *options,
 	check_copies(check, "header", check->image.header.damage);
 	check_copies(check, "region table", check->image.regions.damage);
 	check->usage = usage_open(check->image.view->size);
-	status = vhdx_bat_open(&check->bat, &check->image, options->memory,
-			       err);
+	status =
+		vhdx_bat_open(&check->bat, &check->image, options->memory, err);
 	if (!status)
 		status = claim_structures(check, err);
 	if (!status)

@@ -87,8 +87,7 @@ static int extent_below(struct vhdx_disk *vhdx, const struct vhdx_run *run,
 	if (!vhdx->parent || run->offset >= vhdx->parent->size)
 		return 0;
 	if (disk_extent(vhdx->parent, run->offset,
-			min_u64(run->length,
-				vhdx->parent->size - run->offset),
+			min_u64(run->length, vhdx->parent->size - run->offset),
 			out, err))
 		return err_in(err, "parent");
 	return 0;
@@ -140,9 +139,9 @@ static int vhdx_finish(struct disk *disk, struct err *err)
 {
 	struct vhdx_disk *vhdx = self(disk);
 
-	if (vhdx->parent && (disk_finish(vhdx->parent, err) ||
-			     (vhdx->parent_source &&
-			      source_finish(vhdx->parent_source, err))))
+	if (vhdx->parent &&
+	    (disk_finish(vhdx->parent, err) ||
+	     (vhdx->parent_source && source_finish(vhdx->parent_source, err))))
 		return err_in(err, "parent");
 	return 0;
 }
@@ -226,7 +225,7 @@ struct disk *vhdx_open(struct source *source,
 		return NULL;
 	disk->size = metadata->size;
 	disk->sector_size = metadata->logical;
-	disk->granule = metadata->block_size;
+	disk->granule = MIB; /* blocks are plain: any reads are cheap */
 	vhdx->incomplete = metadata->has_parent && options->metadata_only;
 	if (metadata->has_parent && !options->metadata_only &&
 	    open_parent(vhdx, options, err))

@@ -21,7 +21,7 @@ uint32_t vhdx_checksum(const unsigned char *bytes, size_t len)
 }
 
 /* Is this copy a header at all? Otherwise `damage` says why not. */
-static bool is_valid(const unsigned char *bytes, char *damage, size_t room)
+static void judge(const unsigned char *bytes, char *damage, size_t room)
 {
 	uint32_t stored = bytes_le32(bytes + VHDX_CHECKSUM);
 	uint32_t found = vhdx_checksum(bytes, VHDX_HEADER_LEN);
@@ -33,7 +33,6 @@ static bool is_valid(const unsigned char *bytes, char *damage, size_t room)
 		snprintf(damage, room,
 			 "checksum is 0x%08lx, its bytes have 0x%08lx",
 			 (unsigned long)stored, (unsigned long)found);
-	return !*damage;
 }
 
 /* 2.2.2: the valid one of the larger sequence number; of two equal ones, if
@@ -87,8 +86,8 @@ static int check_log_place(const struct vhdx_header *header,
 		return err_set(err, ERR_DAMAGED,
 			       "log of %llu bytes at %llu lies past the end "
 			       "of the file (%llu)",
-			       ULL(header->log_length),
-			       ULL(header->log_offset), ULL(source->size));
+			       ULL(header->log_length), ULL(header->log_offset),
+			       ULL(source->size));
 	return 0;
 }
 
@@ -138,8 +137,8 @@ int vhdx_header_read(struct source *source, struct vhdx_header *out,
 	    source_read_all(source, two, VHDX_HEADER_LEN, VHDX_HEADER_2,
 			    "header 2", err))
 		return -1;
-	is_valid(one, out->damage[0], sizeof out->damage[0]);
-	is_valid(two, out->damage[1], sizeof out->damage[1]);
+	judge(one, out->damage[0], sizeof out->damage[0]);
+	judge(two, out->damage[1], sizeof out->damage[1]);
 	bytes = current(one, two, out, err);
 	return bytes ? parse(bytes, source, out, err) : -1;
 }

@@ -5,8 +5,7 @@
 
 #include "formats/images/vhdx/vhdx.h"
 
-static int open_view(struct vhdx_image *image, struct log *log,
-		     struct err *err)
+static int open_view(struct vhdx_image *image, struct log *log, struct err *err)
 {
 	struct vhdx_log entries;
 
@@ -25,8 +24,7 @@ static int open_view(struct vhdx_image *image, struct log *log,
 	return 0;
 }
 
-static void note_damage(struct log *log, const char *what,
-			char damage[2][160])
+static void note_damage(struct log *log, const char *what, char damage[2][160])
 {
 	for (unsigned i = 0; i < 2; i++)
 		if (*damage[i])

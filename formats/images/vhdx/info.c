@@ -14,8 +14,7 @@ void vhdx_info(const struct vhdx_image *image, struct facts *facts)
 	facts_number(facts, "block-size", metadata->block_size);
 	facts_number(facts, "logical-sector-size", metadata->logical);
 	facts_number(facts, "physical-sector-size", metadata->physical);
-	facts_text(facts, "disk-id", "%s",
-		   vhdx_guid_text(metadata->id, text));
+	facts_text(facts, "disk-id", "%s", vhdx_guid_text(metadata->id, text));
 	facts_text(facts, VHDX_FACT_LINKAGE, "%s",
 		   vhdx_guid_text(image->header.data_write, text));
 	if (*image->header.creator)

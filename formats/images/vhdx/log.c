@@ -63,8 +63,8 @@ static uint32_t descriptor_sectors(uint32_t descriptors)
 static unsigned char *descriptor_at(const struct ring *ring, uint32_t first,
 				    uint32_t index)
 {
-	uint64_t at = VHDX_ENTRY_HEADER_LEN +
-		      (uint64_t)index * VHDX_DESCRIPTOR_LEN;
+	uint64_t at =
+		VHDX_ENTRY_HEADER_LEN + (uint64_t)index * VHDX_DESCRIPTOR_LEN;
 
 	return sector_at(ring, first + (uint32_t)(at / VHDX_LOG_SECTOR)) +
 	       at % VHDX_LOG_SECTOR;
@@ -115,9 +115,9 @@ static bool parts_hold(const struct ring *ring, uint32_t first,
 		return false;
 	for (; sector < entry->sectors; sector++) {
 		const unsigned char *at = sector_at(ring, first + sector);
-		uint64_t number =
-			(uint64_t)bytes_le32(at + VHDX_SECTOR_HIGH) << 32 |
-			bytes_le32(at + VHDX_SECTOR_LOW);
+		uint64_t number = (uint64_t)bytes_le32(at + VHDX_SECTOR_HIGH)
+					  << 32 |
+				  bytes_le32(at + VHDX_SECTOR_LOW);
 
 		if (memcmp(at, VHDX_SECTOR_SIGNATURE, 4) ||
 		    number != entry->sequence)
@@ -324,9 +324,8 @@ static int replay(struct ring *ring, uint64_t file_size, struct vhdx_log *log,
 int vhdx_log_read(struct source *source, const struct vhdx_header *header,
 		  struct vhdx_log *out, struct err *err)
 {
-	AUTO_FREE unsigned char *bytes =
-		mem_capped(header->log_length, 1, LIMIT_TABLE_LEN, "the log",
-			   err);
+	AUTO_FREE unsigned char *bytes = mem_capped(
+		header->log_length, 1, LIMIT_TABLE_LEN, "the log", err);
 	AUTO_FREE struct entry *entries = NULL;
 	struct ring ring = { .bytes = bytes, .guid = header->log_guid };
 

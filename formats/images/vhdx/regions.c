@@ -60,8 +60,8 @@ static int check_place(const struct source *view,
 
 		if (!memcmp(other->guid, region->guid, VHDX_GUID_LEN))
 			problem = "is there twice";
-		else if (overlaps(region->offset, region->length,
-				  other->offset, other->length))
+		else if (overlaps(region->offset, region->length, other->offset,
+				  other->length))
 			problem = "overlaps another";
 	}
 	if (problem)
@@ -78,8 +78,8 @@ static int take(const unsigned char *entry, const struct source *view,
 {
 	struct vhdx_region *region = &out->list[out->count];
 	char text[VHDX_GUID_TEXT_LEN];
-	bool required = bytes_le32(entry + VHDX_REGION_FLAGS) &
-			VHDX_REGION_REQUIRED;
+	bool required =
+		bytes_le32(entry + VHDX_REGION_FLAGS) & VHDX_REGION_REQUIRED;
 
 	memcpy(region->guid, entry, VHDX_GUID_LEN);
 	region->offset = bytes_le64(entry + VHDX_REGION_OFFSET);

@@ -12,9 +12,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-/* What zero detection and placement count in; write_options.c. */
-#define GRANULE ((uint32_t)(64 * KIB))
-
 static struct vhdx_writer *self(struct writer *writer)
 {
 	return (struct vhdx_writer *)writer;
@@ -91,8 +88,7 @@ static int place_granule(struct vhdx_writer *w, struct unit *unit, size_t at,
 	return 0;
 }
 
-static int vhdx_place(struct writer *writer, struct unit *unit,
-		      struct err *err)
+static int vhdx_place(struct writer *writer, struct unit *unit, struct err *err)
 {
 	struct vhdx_writer *w = self(writer);
 	bool written = w->config.zeros == SINK_ZERO_WRITE && !w->append;
@@ -270,7 +266,7 @@ struct writer *vhdx_create(struct sink *sink,
 	AUTO_WRITER struct writer *writer = &w->writer;
 
 	writer_init(writer, &writer_ops, "vhdx", sink);
-	writer->granule = GRANULE;
+	writer->granule = VHDX_GRANULE;
 	writer->head_last = sink->seekable;
 	/* Whoever creates may let go of his; only what names things is used. */
 	w->options = *options;
@@ -279,8 +275,7 @@ struct writer *vhdx_create(struct sink *sink,
 	w->size = options->size_known ? options->size : 0;
 	w->append = !sink->seekable;
 	if (vhdx_config_parse(options, &w->config, err) ||
-	    (w->size_known &&
-	     vhdx_config_check_size(&w->config, w->size, err)))
+	    (w->size_known && vhdx_config_check_size(&w->config, w->size, err)))
 		return NULL;
 	lay_out(w);
 	if (w->append && vhdx_stream_plan(w, options, err))
@@ -288,8 +283,7 @@ struct writer *vhdx_create(struct sink *sink,
 	/* Room for all of it at once: no room is found out before any work. */
 	if (w->config.zeros == SINK_ZERO_ALLOCATE && w->size_known &&
 	    !w->append &&
-	    sink_zero(sink, w->data,
-		      round_up(w->size, w->config.block_size),
+	    sink_zero(sink, w->data, round_up(w->size, w->config.block_size),
 		      SINK_ZERO_ALLOCATE, err))
 		return NULL;
 	w->allocated = w->config.zeros == SINK_ZERO_ALLOCATE && w->size_known;

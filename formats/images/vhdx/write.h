@@ -16,6 +16,10 @@
 #include "formats/images/vhdx/vhdx.h"
 #include "formats/writer.h"
 
+/* What zero detection and placement count in: small enough to leave most
+ * zeros out of a large block. */
+#define VHDX_GRANULE ((uint32_t)(64 * KIB))
+
 /* ---- write_options.c ---- */
 
 struct vhdx_config {
@@ -105,9 +109,9 @@ struct vhdx_writer {
 	uint64_t bat;	    /* its place; 0: at the end */
 	uint64_t data;	    /* where blocks begin */
 	uint64_t next;	    /* where the next new block goes */
-	bool allocated;	    /* a fixed one, all of it, when it was made */
+	bool allocated;	    /* all of a fixed one, from the start */
 	bool append;	    /* what follows is for such a sink */
-	bool started;	    /* all in front of the blocks is out */
+	bool started;	    /* what is in front of the blocks is out */
 	struct vhdx_held *held;
 	size_t held_count, held_room;
 };

@@ -34,8 +34,8 @@ void vhdx_pages_put(struct vhdx_pages *pages, const struct vhdx_config *config,
 	if (page >= pages->count) {
 		size_t count = page + page / 2 + 1;
 
-		pages->list = mem_resize(pages->list, count,
-					 sizeof *pages->list);
+		pages->list =
+			mem_resize(pages->list, count, sizeof *pages->list);
 		memset(pages->list + pages->count, 0,
 		       (count - pages->count) * sizeof *pages->list);
 		pages->count = count;
@@ -73,9 +73,8 @@ bool vhdx_pages_fill(const struct vhdx_pages *pages,
 		return false;
 	memset(out, 0, VHDX_PAGE_LEN);
 	for (uint64_t i = 0; i < count; i++)
-		bytes_put_le64(out + i * 8,
-			       entry_of(config, data, first + i,
-					page ? page[i] : 0));
+		bytes_put_le64(out + i * 8, entry_of(config, data, first + i,
+						     page ? page[i] : 0));
 	return true;
 }
 

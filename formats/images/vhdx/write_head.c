@@ -23,9 +23,8 @@ static void put_checksum(unsigned char *bytes, size_t len)
 
 /* Both headers; the second is the current one, by its greater number. */
 static void put_headers(const struct vhdx_config *config,
-			const struct vhdx_head *head,
-			struct identity *identity, unsigned char *one,
-			unsigned char *two)
+			const struct vhdx_head *head, struct identity *identity,
+			unsigned char *one, unsigned char *two)
 {
 	memcpy(one, VHDX_HEADER_SIGNATURE, 4);
 	put_guid(identity, head->size, "file", one + VHDX_FILE_WRITE_GUID);
@@ -40,8 +39,8 @@ static void put_headers(const struct vhdx_config *config,
 	put_checksum(two, VHDX_HEADER_LEN);
 }
 
-static void put_region(const unsigned char guid[VHDX_GUID_LEN],
-		       uint64_t offset, uint64_t length, unsigned char *out)
+static void put_region(const unsigned char guid[VHDX_GUID_LEN], uint64_t offset,
+		       uint64_t length, unsigned char *out)
 {
 	memcpy(out, guid, VHDX_GUID_LEN);
 	bytes_put_le64(out + VHDX_REGION_OFFSET, offset);

@@ -21,9 +21,6 @@ const struct driver_option vhdx_options[] = {
 	{ NULL, NULL, NULL, NULL }
 };
 
-/* What zero detection counts in: small enough to leave most zeros out of a
- * large block. */
-#define GRANULE ((uint64_t)64 * KIB)
 /* Bounds the survey, whatever the block size. */
 #define SURVEY_GRANULE ((uint32_t)MIB)
 
@@ -165,7 +162,7 @@ uint64_t vhdx_measure(const struct create_options *options, uint64_t size,
 		return size;
 	blocks = div_up(size, config.block_size);
 	if (!config.fixed)
-		blocks = min_u64(blocks, div_up(data, GRANULE));
+		blocks = min_u64(blocks, div_up(data, VHDX_GRANULE));
 	return VHDX_SECTION_LEN + config.log_size + MIB +
 	       vhdx_config_bat_length(&config, size) +
 	       blocks * config.block_size;

@@ -53,8 +53,7 @@ int vhdx_stream_plan(struct vhdx_writer *w,
 		} else if (!survey_has(survey, i)) {
 			i++;
 		} else {
-			vhdx_pages_put(&w->pages, &w->config, i / per,
-				       w->next);
+			vhdx_pages_put(&w->pages, &w->config, i / per, w->next);
 			w->next += w->config.block_size;
 			i = (i / per + 1) * per;
 		}
