@@ -246,6 +246,19 @@ clean() {
 	runs 0 info middle.vhdx
 }
 
+@test "bits far into a bitmap, and in a second one" {
+	local name block
+	vhdx base far far4k
+	for name in far far4k; do
+		clean $name.vhdx
+		imgconv --force --allow-references $name.vhdx out.raw
+		equal "$(size_of $name.raw)" "$(size_of out.raw)"
+		for block in 0 299 3999 4096; do
+			cmp -i ${block}M -n 3M $name.raw out.raw
+		done
+	done
+}
+
 @test "a parent that is another one, or was written to, is refused" {
 	vhdx base bad_stranger middle bad_bitmap
 	fails 65 "*parent ./base.vhdx has the data write GUID *wanted*" \
