@@ -11,15 +11,16 @@
 #include "formats/images/driver.h"
 
 extern const struct driver driver_raw, driver_qcow2, driver_vmdk, driver_vhd,
-	driver_vdi, driver_qed, driver_parallels, driver_simg, driver_qcow,
-	driver_bochs, driver_cloop, driver_dmg, driver_xva, driver_vma,
-	driver_partclone, driver_ewf;
+	driver_vhdx, driver_vdi, driver_qed, driver_parallels, driver_simg,
+	driver_qcow, driver_bochs, driver_cloop, driver_dmg, driver_xva,
+	driver_vma, driver_partclone, driver_ewf;
 
 const struct driver *const driver_table[] = {
 	&driver_raw,
 	&driver_qcow2,
 	&driver_vmdk,
 	&driver_vhd,
+	&driver_vhdx,
 	&driver_vdi,
 	&driver_qed,
 	&driver_parallels,
