@@ -152,7 +152,8 @@ static int stored_run(struct bochs_disk *image, uint64_t place, uint64_t skip,
 		      struct extent *out, struct err *err)
 {
 	const struct bochs_header *header = &image->header;
-	uint64_t first = skip / SECTOR, last = (skip + out->length - 1) / SECTOR;
+	uint64_t first = skip / SECTOR,
+		 last = (skip + out->length - 1) / SECTOR;
 	struct table_slot *slot;
 	const unsigned char *bitmap;
 	uint64_t at = first + 1, reach;
@@ -289,12 +290,11 @@ static struct disk *bochs_open(struct source *source,
 	if (source_read_all(source, head, sizeof head, 0, "header", err) ||
 	    parse(head, header, err))
 		return NULL;
-	image->catalog = mem_capped(header->entries, 4, LIMIT_TABLE_LEN,
-				    "catalog", err);
+	image->catalog =
+		mem_capped(header->entries, 4, LIMIT_TABLE_LEN, "catalog", err);
 	if (!image->catalog ||
-	    source_read_all(source, image->catalog,
-			    (size_t)header->entries * 4, header->catalog_at,
-			    "catalog", err))
+	    source_read_all(source, image->catalog, (size_t)header->entries * 4,
+			    header->catalog_at, "catalog", err))
 		return NULL;
 	image->bitmaps = table_cache_open(source, "bitmap", header->bitmap,
 					  options->memory);
@@ -336,8 +336,7 @@ static int check_claims(const struct bochs_disk *image, struct usage *usage,
 				(uint64_t)header->bitmap + header->extent, err))
 			return -1;
 	}
-	usage_report(usage, report,
-		     (uint64_t)header->bitmap + header->extent);
+	usage_report(usage, report, (uint64_t)header->bitmap + header->extent);
 	return 0;
 }
 

@@ -120,8 +120,8 @@ static int cloop_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 		const struct packed_chunk chunk = {
 			.codec = BLOCK_ZLIB,
 			.place = image->start[i],
-			.stored = (size_t)(image->start[i + 1] -
-					   image->start[i]),
+			.stored =
+				(size_t)(image->start[i + 1] - image->start[i]),
 			.length = block,
 		};
 
@@ -184,10 +184,9 @@ static int read_table(struct cloop_disk *image, struct err *err)
 
 	image->start = mem_capped(count, sizeof *image->start, LIMIT_TABLE_LEN,
 				  "block table", err);
-	if (!image->start ||
-	    source_read_all(image->source, image->start,
-			    count * sizeof *image->start, HEADER_LEN,
-			    "block table", err))
+	if (!image->start || source_read_all(image->source, image->start,
+					     count * sizeof *image->start,
+					     HEADER_LEN, "block table", err))
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		image->start[i] = bytes_be64(&image->start[i]);

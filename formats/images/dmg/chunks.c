@@ -102,8 +102,7 @@ static int parse_chunk(const unsigned char *p, const struct dmg_koly *koly,
 	if (!checked_inside(first, chunk->sectors, part->sectors))
 		return err_set(err, ERR_DAMAGED,
 			       "sectors %" PRIu64 " and %" PRIu64
-			       " more lie outside the %" PRIu64
-			       " of the table",
+			       " more lie outside the %" PRIu64 " of the table",
 			       first, chunk->sectors, part->sectors);
 	chunk->first = part->first + first;
 	if (chunk->type == DMG_ZERO || chunk->type == DMG_IGNORE) {
@@ -202,12 +201,44 @@ static int by_sector(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Those that are not stored come first. */
+static int by_place(const void *a, const void *b)
+{
+	const struct dmg_chunk *x = a, *y = b;
+
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return (x->stored > y->stored) - (x->stored < y->stored);
+}
+
+/* Decoded chunks are told apart by their place: what is there twice must be
+ * the same. Leaves the chunks in the order of the file. */
+static int check_shared(struct dmg_map *map, struct err *err)
+{
+	qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by_place);
+	for (size_t i = 1; i < map->chunk_count; i++) {
+		const struct dmg_chunk *a = &map->chunk[i - 1];
+		const struct dmg_chunk *b = &map->chunk[i];
+
+		if (a->stored && b->stored && a->place == b->place &&
+		    (a->type != b->type || a->stored != b->stored ||
+		     a->sectors != b->sectors))
+			return err_set(err, ERR_DAMAGED,
+				       "two chunks at %" PRIu64
+				       " are not the same",
+				       a->place);
+	}
+	return 0;
+}
+
 /* The tables must reach as far as the trailer says the disk does. */
 static int check_whole(const struct dmg_koly *koly, struct dmg_map *map,
 		       struct err *err)
 {
 	uint64_t end = 0;
 
+	if (check_shared(map, err))
+		return -1;
 	qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by_sector);
 	for (size_t i = 1; i < map->chunk_count; i++) {
 		const struct dmg_chunk *last = &map->chunk[i - 1];

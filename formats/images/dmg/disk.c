@@ -58,8 +58,7 @@ static struct piece piece_at(const struct dmg_map *map, size_t index,
 	}
 	piece.chunk = chunk;
 	piece.skip = offset - from;
-	piece.length =
-		min_u64(limit, chunk->sectors * DMG_SECTOR - piece.skip);
+	piece.length = min_u64(limit, chunk->sectors * DMG_SECTOR - piece.skip);
 	return piece;
 }
 

@@ -61,7 +61,8 @@ static int parse(const unsigned char *p, uint64_t room, struct dmg_koly *koly,
 	};
 	if (koly->sectors > LIMIT_DISK_SIZE / DMG_SECTOR)
 		return err_set(err, ERR_LIMIT,
-			       "disk of %" PRIu64 " sectors is above 2^60 bytes",
+			       "disk of %" PRIu64
+			       " sectors is above 2^60 bytes",
 			       koly->sectors);
 	if (check_part("data fork", koly->data_at, koly->data_len, room, err) ||
 	    check_part("resource fork", koly->rsrc_at, koly->rsrc_len, room,
@@ -79,9 +80,10 @@ int dmg_koly_read(struct source *source, struct dmg_koly *koly, struct err *err)
 	if (source_read(source, head, sizeof head, 0, &got, err))
 		return -1;
 	if (!memcmp(head, "encrcdsa", 8))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the disk image is encrypted (encrcdsa); decrypt "
-			       "it first");
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the disk image is encrypted (encrcdsa); decrypt "
+			"it first");
 	if (source->size < DMG_TRAILER_LEN)
 		return err_set(err, ERR_DAMAGED,
 			       "file of %" PRIu64 " bytes has no room for the "
@@ -93,9 +95,10 @@ int dmg_koly_read(struct source *source, struct dmg_koly *koly, struct err *err)
 	if (!memcmp(tail, "koly", 4))
 		return parse(tail, source->size - sizeof tail, koly, err);
 	if (!memcmp(tail + sizeof tail - 8, "cdsaencr", 8))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the disk image is encrypted (cdsaencr); decrypt "
-			       "it first");
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the disk image is encrypted (cdsaencr); decrypt "
+			"it first");
 	if (!memcmp(head, "koly", 4))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "old disk image with its trailer in front; "

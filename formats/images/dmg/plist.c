@@ -54,8 +54,7 @@ static const xmlNode *value_of(const xmlNode *dict, const char *key)
 
 	if (!dict || !is(dict, "dict"))
 		return NULL;
-	for (node = element(dict->children); node;
-	     node = element(node->next))
+	for (node = element(dict->children); node; node = element(node->next))
 		if (is(node, "key") && !strcmp(text_of(node), key))
 			return element(node->next);
 	return NULL;
@@ -153,10 +152,10 @@ int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 	int status;
 
 	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
-	document = xmlReadMemory(text, (int)len, NULL, NULL,
-				 XML_PARSE_NONET | XML_PARSE_NOERROR |
-					 XML_PARSE_NOWARNING |
-					 XML_PARSE_COMPACT);
+	document =
+		xmlReadMemory(text, (int)len, NULL, NULL,
+			      XML_PARSE_NONET | XML_PARSE_NOERROR |
+				      XML_PARSE_NOWARNING | XML_PARSE_COMPACT);
 	if (!document)
 		return err_set(err, ERR_DAMAGED,
 			       "property list of %zu bytes is not well-formed",

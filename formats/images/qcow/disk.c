@@ -60,8 +60,8 @@ static int table_run(struct qcow_disk *image, const unsigned char *entries,
 
 	/* Each turn takes one cluster; a table has at most 8192. */
 	for (; guest < end; guest += size) {
-		uint64_t entry = bytes_be64(
-			entries + guest % header->l2_span / size * 8);
+		uint64_t entry = bytes_be64(entries +
+					    guest % header->l2_span / size * 8);
 
 		if (qcow_cluster_judge(header, entry, guest,
 				       image->source->size, &next, err))
@@ -165,8 +165,9 @@ static int qcow_read(struct disk *disk, void *buf, size_t len, uint64_t offset,
 	struct run run;
 
 	if (image->incomplete)
-		return err_set(err, ERR_BUG, "read of an image opened to look "
-					     "at, not to read");
+		return err_set(err, ERR_BUG,
+			       "read of an image opened to look "
+			       "at, not to read");
 	/* Each turn moves on by a run, which is not empty. */
 	while (len) {
 		if (long_run(image, offset, len, &run, err) ||
@@ -297,8 +298,7 @@ static int open_tables(struct qcow_disk *image, bool looking, uint64_t memory,
 	image->l2 = table_cache_open(image->source, "L2 table", header->l2_len,
 				     memory);
 	image->packed = packed_open(image->source, "compressed cluster",
-				    header->cluster_size,
-				    header->cluster_size);
+				    header->cluster_size, header->cluster_size);
 	return 0;
 }
 

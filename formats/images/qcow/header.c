@@ -32,8 +32,8 @@ static int parse_geometry(const unsigned char *p, struct qcow_header *header,
 	unsigned l2_bits = p[33];
 
 	header->cluster_bits = p[32];
-	if (check_bits(header->cluster_bits, CLUSTER_BITS_MIN,
-		       CLUSTER_BITS_MAX, "cluster_bits", err) ||
+	if (check_bits(header->cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
+		       "cluster_bits", err) ||
 	    check_bits(l2_bits, L2_BITS_MIN, L2_BITS_MAX, "l2_bits", err))
 		return -1;
 	header->cluster_size = (uint32_t)1 << header->cluster_bits;
@@ -46,8 +46,7 @@ static int parse_geometry(const unsigned char *p, struct qcow_header *header,
 			       header->size);
 	header->l1_entries = div_up(header->size, header->l2_span);
 	header->l1_at = bytes_be64(p + 40);
-	if (header->l1_at < QCOW_HEADER_LEN ||
-	    header->l1_at > LIMIT_DISK_SIZE)
+	if (header->l1_at < QCOW_HEADER_LEN || header->l1_at > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_DAMAGED,
 			       "L1 table at %" PRIu64 " overlaps the header "
 			       "or is above 2^60",
@@ -145,9 +144,9 @@ uint64_t *qcow_l1_read(struct source *source, const struct qcow_header *header,
 	AUTO_FREE uint64_t *l1 = mem_capped(header->l1_entries, sizeof *l1,
 					    LIMIT_TABLE_LEN, "L1 table", err);
 
-	if (!l1 || source_read_all(source, l1,
-				   (size_t)header->l1_entries * sizeof *l1,
-				   header->l1_at, "L1 table", err))
+	if (!l1 ||
+	    source_read_all(source, l1, (size_t)header->l1_entries * sizeof *l1,
+			    header->l1_at, "L1 table", err))
 		return NULL;
 	for (uint64_t i = 0; i < header->l1_entries; i++)
 		l1[i] = bytes_be64(&l1[i]);
