@@ -21,13 +21,19 @@ static const char *built(const char *library)
 
 /* ---- text ---- */
 
+/* What qemu-img does with a format, where it is installed. */
+static const char *by_tool(const char *name)
+{
+	const struct foreign *foreign = foreign_by_name(name);
+
+	return foreign && foreign->writes ? "; qemu-img writes it" : "";
+}
+
 static void print_driver(const struct driver *driver)
 {
-	printf("  %-10s %-10s %s\n", driver->name,
-	       !driver->create		      ? "read"
-	       : driver->open || driver->walk ? "read,write"
-					      : "write",
-	       driver->title);
+	printf("  %-10s %-10s %s%s\n", driver->name,
+	       driver->create ? "read,write" : "read", driver->title,
+	       by_tool(driver->name));
 	for (const char *const *name = driver->compressions; name && *name;
 	     name++)
 		printf("      --compress=%s\n", *name);
@@ -38,18 +44,6 @@ static void print_driver(const struct driver *driver)
 		       row->initial ? row->initial : "", row->help);
 }
 
-/* What qemu-img does with a format, where it is installed. */
-static const char *by_tool(const char *name)
-{
-	const struct foreign *foreign = foreign_by_name(name);
-
-	if (!foreign || (!foreign->reads && !foreign->writes))
-		return "";
-	return !foreign->writes	 ? "; qemu-img reads it"
-	       : !foreign->reads ? "; qemu-img writes it"
-				 : "; qemu-img reads and writes it";
-}
-
 static void print_known(void)
 {
 	enum probe_class class;
@@ -58,9 +52,9 @@ static void print_known(void)
 	printf("recognised by name:\n");
 	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++)
 		if (!driver_by_name(name))
-			printf("  %-12s %-8s %s%s\n", name,
+			printf("  %-12s %-8s %s\n", name,
 			       class == PROBE_ARCHIVE ? "archive" : "image",
-			       title, by_tool(name));
+			       title);
 }
 
 static void print_text(void)
@@ -121,6 +115,7 @@ static struct json *driver_json(const struct driver *driver)
 	json_put_text(json, "title", driver->title);
 	json_put_bool(json, "read", driver->open || driver->walk);
 	json_put_bool(json, "write", driver->create);
+	json_put_bool(json, "qemu-writes", *by_tool(driver->name));
 	json_put(json, "compressions", compressions);
 	json_put(json, "options", options);
 	return json;
@@ -188,10 +183,7 @@ static struct json *known_json(void)
 		json_put_text(json, "name", name);
 		json_put_text(json, "title", title);
 		json_put_bool(json, "archive", class == PROBE_ARCHIVE);
-		const struct foreign *foreign = foreign_by_name(name);
 
-		json_put_bool(json, "qemu-reads", foreign && foreign->reads);
-		json_put_bool(json, "qemu-writes", foreign && foreign->writes);
 		json_add(list, json);
 	}
 	return list;

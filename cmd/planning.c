@@ -472,26 +472,10 @@ static const char *why_not_decrypted(const struct planning *planning,
 static const char *why_not_read(const struct planning *planning)
 {
 	const struct image *image = &planning->price_list.image;
-	const struct state *start = &planning->problem.start;
-	const struct foreign *foreign = foreign_by_name(image->format);
 
-	if (image->native)
-		return NULL;
-	if (!foreign || !foreign->reads)
-		return "this format is recognised but not read; -f raw takes "
-		       "the bytes as they are";
-	if (!*start->tag[TAG_QEMU_IMG])
-		return "this format is read with the help of qemu-img, which "
-		       "is not installed or not allowed here";
-	if (image->layers || !image->file_size_known)
-		return "this format is read with the help of qemu-img, and "
-		       "only from a file that is not compressed; unpack it "
-		       "into one first";
-	if (!image->references_clear)
-		return "this format is read with the help of qemu-img, but "
-		       "not where the image is cut, damaged, or in need of "
-		       "another file";
-	return NULL;
+	return image->native ? NULL
+			     : "this format is recognised but not read; -f raw "
+			       "takes the bytes as they are";
 }
 
 int planning_choose(const struct planning *planning,

@@ -23,8 +23,6 @@ extern const struct transition transition_test;
 extern const struct transition transition_check;
 extern const struct transition transition_check_output;
 extern const struct transition transition_resize_file;
-extern const struct transition transition_qemu_read;
-extern const struct transition transition_qemu_read_output;
 extern const struct transition transition_qemu_write;
 extern const struct transition transition_qemu_nbd;
 extern const struct transition transition_qemu_resize;
@@ -51,8 +49,6 @@ const struct transition *const catalogue[] = {
 	&transition_check,
 	&transition_check_output,
 	&transition_resize_file,
-	&transition_qemu_read,
-	&transition_qemu_read_output,
 	&transition_qemu_write,
 	&transition_qemu_nbd,
 	&transition_qemu_resize,

@@ -145,7 +145,6 @@ struct image {
 	char inner[8];	      /* cluster compression in use */
 	uint32_t snapshots;
 	bool backing, data_file, encrypted;
-	bool references_clear; /* nothing in it names another file */
 	char gpt[12];	       /* "none", "at-end", "stale", "unknown" */
 	double redecode;       /* how often each block of a compressed layer
 				  would be decoded by random access; 1 best */

@@ -297,7 +297,6 @@ void tagging_state(const struct image *image, struct state *out)
 		  : image->scattered ? "scattered" : "disk");
 	state_set(out, TAG_INDEX,
 		  image->layers && image->layer[0].index ? "yes" : "");
-	state_set(out, TAG_QEMU_READS, image->references_clear ? "yes" : "");
 }
 
 /* A layer that cannot be read at random goes into the spool. */

@@ -247,26 +247,12 @@ static int survey_stream(const struct survey_input *input,
 	return result < 0 ? err_in(err, "%s", driver->name) : 0;
 }
 
-static int survey_foreign(const struct survey_input *input,
-			  struct image *image, struct err *err)
+static void survey_foreign(struct image *image)
 {
 	const struct foreign *foreign = foreign_by_name(image->format);
-	unsigned char tail[SOURCE_TAIL_LEN] = { 0 };
-	uint64_t size = input->source->size;
-	size_t got;
 
 	set_text(image->gpt, sizeof image->gpt, "unknown");
-	image->encrypted = foreign_encrypted(image->format);
-	if (!foreign || !foreign->reads || !input->source->seekable)
-		return 0;
-	if (source_read(input->source, tail, sizeof tail,
-			size > sizeof tail ? size - sizeof tail : 0, &got,
-			err) < 0)
-		return -1;
-	image->references_clear = foreign->alone(input->head,
-						 *input->head_len, tail,
-						 size);
-	return 0;
+	image->encrypted = foreign && foreign->encrypted;
 }
 
 int tagging_survey(const struct survey_input *input, struct image *image,
@@ -275,8 +261,10 @@ int tagging_survey(const struct survey_input *input, struct image *image,
 	const struct driver *driver = driver_by_name(image->format);
 	AUTO_SOURCE struct source *random = NULL;
 
-	if (!image->native)
-		return survey_foreign(input, image, err);
+	if (!image->native) {
+		survey_foreign(image);
+		return 0;
+	}
 	if (input->source->seekable)
 		return survey_disk(input, driver, input->source, image, err);
 	/* Raw bytes need no random access to be understood. */

@@ -44,8 +44,6 @@ enum {
 	TAG_QEMU_IMG, /* "yes": installed */
 	TAG_QEMU_IO,  /* "yes": installed */
 	TAG_QEMU_NBD, /* "yes": installed, and there is a secret */
-	TAG_QEMU_READS, /* "yes": qemu knows the input's format and nothing in
-			   it names another file */
 	TAG_WRITER, /* who writes the goal's format: "native", "qemu" */
 	TAG_COUNT
 };

@@ -93,7 +93,9 @@ is_what_it_should() {
 		left_out "$format" "$file" && continue
 		options=()
 		[ "$others" = - ] || options+=(--allow-references)
-		runs 0 info --json "${options[@]}" "$corpus/$file"
+		run --separate-stderr "$IMGCONV" info --json "${options[@]}" \
+			"$corpus/$file"
+		[ "$status" -eq 0 ] || fail "info of $file: $status $stderr"
 		case $file in
 		*.gz | *.bz2) ;;
 		*) equal "$(jq -r '."virtual-size"' <<<"$output")" \

@@ -135,10 +135,9 @@ virtual_size() {
 	refuses 64 "SIZE is missing (*)" create qcow2 x.qcow2
 	refuses 64 "too few arguments: IMAGE is missing" create qcow2
 	refuses 64 "unknown format \"x.qcow2\" (known: *)" create x.qcow2 1M
-	refuses 69 "vmdk cannot be created (see imgconv formats)" \
-		create vmdk x.vmdk 1M
-	refuses 69 "vmdk cannot be created (see imgconv formats)" \
-		create -O vmdk x.vmdk 1M
+	refuses 69 "dmg cannot be written" create dmg x.dmg 1M
+	refuses 69 "luks cannot be created (see imgconv formats)" \
+		create -O luks x.luks 1M
 	refuses 64 "\"2M\" is too much: with -O create takes *" \
 		create -O raw x.raw 1M 2M
 	refuses 64 "create makes a file, not standard output" \

@@ -67,7 +67,7 @@ same() {
 	same a.qcow2
 	run -73 no_proc in.raw a.qcow2
 	# Tools cannot be given files there: none is offered.
-	run -69 no_proc in.raw b.vmdk
+	run -69 no_proc in.raw b.qcow
 	equal "a.qcow2 in.raw " "$(files)"
 }
 

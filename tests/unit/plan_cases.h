@@ -25,7 +25,7 @@ struct wish {
 	bool blocks;	     /* the compression has an index */
 	double redecode;     /* 0: 1 */
 	const char *inner;   /* of the input's clusters, or NULL */
-	bool gpt, luks, snapshot, backing, foreign, pipe;
+	bool gpt, luks, snapshot, backing, pipe;
 	/* Goal. */
 	const char *to;
 	const char *to_wrap;  /* stack, outermost first, or NULL */
@@ -57,7 +57,7 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	uint64_t data = wish->data ? wish->data : wish->size;
 	bool stream = wish->pipe || (wish->wrap && !wish->blocks);
 	bool seen = !strcmp(wish->from, "raw") ||
-		    (!stream && !wish->foreign);
+		    !stream;
 
 	memset(image, 0, sizeof *image);
 	snprintf(image->format, sizeof image->format, "%s", wish->from);
@@ -68,10 +68,9 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	image->size = wish->size;
 	image->size_known = wish->size && !wish->archive;
 	image->allocated = data;
-	image->native = !wish->foreign;
+	image->native = true;
 	image->ordered = !strcmp(wish->from, "raw");
 	image->scattered = !strcmp(wish->from, "qcow2");
-	image->references_clear = wish->foreign;
 	image->encrypted = wish->luks;
 	image->snapshots = wish->snapshot;
 	image->backing = wish->backing;
@@ -94,7 +93,7 @@ static inline void case_start(const struct wish *wish, struct state *start)
 	const char *sink = wish->sink ? wish->sink : "file";
 	bool file = !strcmp(sink, "file");
 	bool wrapped = wish->to_wrap && *wish->to_wrap;
-	bool writes = strcmp(wish->to, "vdi") != 0;
+	bool writes = strcmp(wish->to, "qcow") != 0;
 
 	if (wish->archive)
 		state_set(start, TAG_ARCHIVE, wish->archive);

@@ -21,9 +21,7 @@ static const struct wish chosen[] = {
 	  .compress = "zstd", .to_wrap = "xz" },
 	{ .from = "qcow2", .size = GB, .to = "qcow2", .compress = "zlib",
 	  .sink = "stream" },
-	{ .from = "vhdx", .size = GB, .foreign = true, .to = "raw" },
-	{ .from = "vhdx", .size = GB, .foreign = true, .to = "qcow2" },
-	{ .from = "raw", .size = GB, .to = "vdi" },
+	{ .from = "raw", .size = GB, .to = "qcow" },
 	{ .from = "raw", .size = GB, .wrap = "xz", .to = "raw",
 	  .to_wrap = "xz" },
 	{ .from = "raw", .size = GB, .pipe = true, .gpt = true,
@@ -48,14 +46,12 @@ static bool rarely(void)
 
 static void random_wish(struct wish *wish)
 {
-	static const char *const formats[] = { "raw", "qcow2", "qcow2",
-					       "vhdx" };
+	static const char *const formats[] = { "raw", "qcow2", "qcow2" };
 	static const char *const wraps[] = { "xz", "gz", "zst" };
 	static const char *const inner[] = { "zlib", "zstd" };
 
 	memset(wish, 0, sizeof *wish);
-	wish->from = formats[any(4)];
-	wish->foreign = !strcmp(wish->from, "vhdx");
+	wish->from = formats[any(3)];
 	wish->size = (any(64) + 1) * GB / 4;
 	wish->data = wish->size / (any(3) + 1);
 	wish->wrap = any(2) ? wraps[any(3)] : NULL;
@@ -67,7 +63,7 @@ static void random_wish(struct wish *wish)
 	wish->pipe = rarely();
 	wish->luks = !any(20);
 	wish->snapshot = rarely();
-	wish->to = any(2) ? "qcow2" : rarely() ? "vdi" : "raw";
+	wish->to = any(2) ? "qcow2" : rarely() ? "qcow" : "raw";
 	wish->to_wrap = rarely() ? wraps[any(3)] : NULL;
 	wish->compress = !strcmp(wish->to, "qcow2") && rarely()
 				 ? inner[any(2)] : NULL;

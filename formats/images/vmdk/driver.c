@@ -5,12 +5,15 @@
 extern const struct driver driver_vmdk;
 
 static const char *const vmdk_suffixes[] = { ".vmdk", NULL };
+static const char *const vmdk_parts[] = { "*-flat.vmdk",
+					  "*-f[0-9][0-9][0-9].vmdk", NULL };
 static const char *const vmdk_compressions[] = { "zlib", NULL };
 
 const struct driver driver_vmdk = {
 	.name = "vmdk",
 	.title = "VMware disk",
 	.suffixes = vmdk_suffixes,
+	.part_names = vmdk_parts,
 	/* Reading. */
 	.open = vmdk_open,
 	.peek = vmdk_peek,
