@@ -8,7 +8,8 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "formats/codecs/block.h"
+#include "formats/codecs/codec.h"
+#include "formats/crc32.h"
 #include "formats/images/dmg/dmg.h"
 #include "formats/usage.h"
 
@@ -21,47 +22,6 @@ struct state {
 	unsigned char *buf; /* STEP bytes */
 };
 
-static uint32_t crc_more(uint32_t crc, const void *bytes, size_t len)
-{
-	return block_zlib.crc(crc, bytes, len);
-}
-
-/* The linear map `columns` applied to `bits`. */
-static uint32_t apply(const uint32_t *columns, uint32_t bits)
-{
-	uint32_t sum = 0;
-
-	for (unsigned i = 0; i < 32; i++)
-		if (bits >> i & 1)
-			sum ^= columns[i];
-	return sum;
-}
-
-/* A zero-filled chunk may have any size: `count` zero bytes are the map of
- * one of them to that power. */
-static uint32_t crc_zeros(uint32_t crc, uint64_t count)
-{
-	uint32_t power[32], square[32];
-
-	for (unsigned i = 0; i < 32; i++) {
-		power[i] = (uint32_t)1 << i;
-		for (unsigned bit = 0; bit < 8; bit++)
-			power[i] = power[i] >> 1 ^
-				   (power[i] & 1 ? 0xedb88320u : 0);
-	}
-	crc = ~crc;
-	/* 64 turns at most. */
-	for (; count; count >>= 1) {
-		if (count & 1)
-			crc = apply(power, crc);
-		for (unsigned i = 0; i < 32; i++)
-			square[i] = apply(power, power[i]);
-		for (unsigned i = 0; i < 32; i++)
-			power[i] = square[i];
-	}
-	return ~crc;
-}
-
 static int crc_chunk(struct state *state, const struct dmg_chunk *chunk,
 		     uint32_t *crc, struct err *err)
 {
@@ -71,7 +31,7 @@ static int crc_chunk(struct state *state, const struct dmg_chunk *chunk,
 	if (chunk->type == DMG_IGNORE)
 		return 0;
 	if (chunk->type == DMG_ZERO) {
-		*crc = crc_zeros(*crc, left);
+		*crc = crc32_zeros(*crc, left);
 		return 0;
 	}
 	/* What is stored is bounded by the file, and so is this. */
@@ -80,7 +40,7 @@ static int crc_chunk(struct state *state, const struct dmg_chunk *chunk,
 
 		if (disk_read(state->disk, state->buf, part, at, err))
 			return -1;
-		*crc = crc_more(*crc, state->buf, part);
+		*crc = codec_crc32(*crc, state->buf, part);
 		at += part;
 		left -= part;
 	}
@@ -128,30 +88,40 @@ static void check_master(struct state *state)
 		if (!map->part[i].crc.there)
 			return;
 		bytes_put_be32(word, map->part[i].crc.value);
-		crc = crc_more(crc, word, sizeof word);
+		crc = codec_crc32(crc, word, sizeof word);
 	}
 	compare(state, "master", "", dmg_koly_of(state->disk)->master_crc, crc);
+}
+
+int dmg_fork_crc(struct source *source, const struct dmg_koly *koly,
+		 uint32_t *crc, struct err *err)
+{
+	AUTO_FREE unsigned char *buf = mem_buffer(STEP);
+	uint64_t at = koly->data_at, left = koly->data_len;
+
+	*crc = 0;
+	/* Bounded by the file, in which the fork lies. */
+	while (left) {
+		size_t part = (size_t)min_u64(left, STEP);
+
+		if (source_read_all(source, buf, part, at, "data fork", err))
+			return -1;
+		*crc = codec_crc32(*crc, buf, part);
+		at += part;
+		left -= part;
+	}
+	return 0;
 }
 
 static int check_fork(struct state *state, struct err *err)
 {
 	const struct dmg_koly *koly = dmg_koly_of(state->disk);
-	uint64_t at = koly->data_at, left = koly->data_len;
-	uint32_t crc = 0;
+	uint32_t crc;
 
 	if (!koly->data_crc.there)
 		return 0;
-	/* Bounded by the file, in which the fork lies. */
-	while (left) {
-		size_t part = (size_t)min_u64(left, STEP);
-
-		if (source_read_all(state->source, state->buf, part, at,
-				    "data fork", err))
-			return -1;
-		crc = crc_more(crc, state->buf, part);
-		at += part;
-		left -= part;
-	}
+	if (dmg_fork_crc(state->source, koly, &crc, err))
+		return -1;
 	compare(state, "data fork", "", koly->data_crc, crc);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns the disk face of DMG and its row of the registry. Does not parse, nor
  * verify checksums: those are of whole partitions, and reads are at random. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,11 +223,31 @@ static void dmg_close(struct disk *disk)
 	free(image);
 }
 
+/* Chunks that are raw or ADC have no checksum of their own: all that is
+ * stored has one. */
+static int dmg_finish(struct disk *disk, struct err *err)
+{
+	struct dmg_disk *image = (struct dmg_disk *)disk;
+	const struct dmg_crc *said = &image->koly.data_crc;
+	uint32_t crc;
+
+	if (said->there &&
+	    dmg_fork_crc(image->source, &image->koly, &crc, err))
+		return -1;
+	if (said->there && crc != said->value)
+		return err_set(err, ERR_DAMAGED,
+			       "checksum %08" PRIx32 " of the data fork is not "
+			       "%08" PRIx32 ", which the image says",
+			       crc, said->value);
+	return source_finish(image->source, err);
+}
+
 static const struct disk_ops dmg_ops = {
 	.read = dmg_read,
 	.extent = dmg_extent,
 	.info = dmg_info,
 	.close = dmg_close,
+	.finish = dmg_finish,
 };
 
 /* Is everything that its chunks need built in? */

@@ -135,6 +135,9 @@ struct disk *dmg_open(struct source *source, const struct open_options *options,
 /* Of a disk that dmg_open made. */
 const struct dmg_map *dmg_map_of(const struct disk *disk);
 const struct dmg_koly *dmg_koly_of(const struct disk *disk);
+/* The CRC-32 of the data fork's bytes as they are stored. */
+int dmg_fork_crc(struct source *source, const struct dmg_koly *koly,
+		 uint32_t *crc, struct err *err);
 int dmg_check(struct source *source, const struct open_options *options,
 	      struct check_report *report, struct err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns partclone's reading at random. Checksums stand behind many blocks, so
- * they are not verified here: walk.c does, in one pass, and `check` with it.
+ * Owns partclone's reading at random. Checksums stand behind many blocks:
+ * walk.c verifies them in one pass, which is made when all was read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -135,9 +135,15 @@ static void partclone_info(struct disk *disk, struct facts *facts)
 	facts_number(facts, "blocks-used", pc->map.used);
 }
 
+/* Reads at random saw no checksum: another pass does, where there are any. */
 static int partclone_finish(struct disk *disk, struct err *err)
 {
-	return source_finish(((struct partclone_disk *)disk)->source, err);
+	struct partclone_disk *pc = (struct partclone_disk *)disk;
+
+	if (pc->map.header.sum_len && pc->map.header.per_sum &&
+	    partclone_verify(pc->source, err))
+		return -1;
+	return source_finish(pc->source, err);
 }
 
 static void partclone_close(struct disk *disk)

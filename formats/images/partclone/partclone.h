@@ -89,6 +89,8 @@ struct disk *partclone_open(struct source *source,
 struct walk *partclone_walk(struct source *stream,
 			    const struct open_options *options, int spool_fd,
 			    struct err *err);
+/* One pass over all of it: ERR_DAMAGED for a checksum that does not match. */
+int partclone_verify(struct source *source, struct err *err);
 int partclone_check(struct source *source, const struct open_options *options,
 		    struct check_report *report, struct err *err);
 

@@ -203,20 +203,27 @@ struct walk *partclone_walk(struct source *stream,
 	return &pc->walk;
 }
 
-int partclone_check(struct source *source, const struct open_options *options,
-		    struct check_report *report, struct err *err)
+int partclone_verify(struct source *source, struct err *err)
 {
+	const struct open_options options = { .member = NULL };
 	/* Room for whole blocks, as the sums of 0001 want them. */
 	unsigned char *buf AUTO_FREE = mem_buffer(PARTCLONE_BLOCK_MAX);
 	struct walk *walk AUTO_WALK =
-		partclone_walk(source, options, -1, err);
+		partclone_walk(source, &options, -1, err);
 	struct walk_piece piece;
 	int got = walk ? 1 : -1;
 
 	/* Ends with the disk. */
 	while (got > 0)
 		got = walk_next(walk, buf, PARTCLONE_BLOCK_MAX, &piece, err);
-	if (!got)
+	return got;
+}
+
+int partclone_check(struct source *source, const struct open_options *options,
+		    struct check_report *report, struct err *err)
+{
+	(void)options;
+	if (!partclone_verify(source, err))
 		return 0;
 	if (err->kind != ERR_DAMAGED)
 		return -1;

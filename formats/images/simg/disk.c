@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns reading at random, by a list of the chunks made at opening. Checksums
- * are of the whole disk in order, so they cannot be verified here: walk.c
- * does, in one pass, and `check` with it.
+ * are of the whole disk in order: walk.c verifies them in one pass, which is
+ * made when all was read.
  */
 #include <stdlib.h>
 
@@ -18,6 +18,7 @@ struct simg_disk {
 	struct source *source;
 	struct simg_header header;
 	struct runs runs;
+	bool has_sums;
 };
 
 void simg_header_facts(const struct simg_header *header, struct facts *facts)
@@ -53,9 +54,14 @@ static void simg_info(struct disk *disk, struct facts *facts)
 	simg_header_facts(&((struct simg_disk *)disk)->header, facts);
 }
 
+/* Reads at random saw no checksum: another pass does, where there is one. */
 static int simg_finish(struct disk *disk, struct err *err)
 {
-	return source_finish(((struct simg_disk *)disk)->source, err);
+	struct simg_disk *simg = (struct simg_disk *)disk;
+
+	if (simg->has_sums && simg_verify(simg->source, err))
+		return -1;
+	return source_finish(simg->source, err);
 }
 
 static void simg_close(struct disk *disk)
@@ -89,14 +95,18 @@ static int add_chunk(struct runs *runs, const struct simg_chunk *chunk,
 
 /* Ends: the scan counts the chunks. */
 static int read_chunks(struct simg_scan *scan, struct runs *runs,
-		       struct err *err)
+		       bool *has_sums, struct err *err)
 {
 	struct simg_chunk chunk;
 	int got;
 
-	while ((got = simg_scan_next(scan, &chunk, err)) > 0)
+	*has_sums = scan->header.checksum != 0;
+	while ((got = simg_scan_next(scan, &chunk, err)) > 0) {
+		if (chunk.type == SIMG_CRC32)
+			*has_sums = true;
 		if (add_chunk(runs, &chunk, err))
 			return -1;
+	}
 	runs->size = scan->header.size;
 	if (got)
 		return -1;
@@ -118,10 +128,11 @@ struct disk *simg_open(struct source *source,
 	struct simg_disk *simg;
 	struct simg_scan scan;
 	struct runs runs = { 0 };
+	bool has_sums;
 
 	if (refuse_options(options, err) ||
 	    simg_scan_open(&scan, source, err) ||
-	    read_chunks(&scan, &runs, err)) {
+	    read_chunks(&scan, &runs, &has_sums, err)) {
 		runs_clear(&runs);
 		return NULL;
 	}
@@ -130,6 +141,7 @@ struct disk *simg_open(struct source *source,
 	simg->source = source;
 	simg->header = scan.header;
 	simg->runs = runs;
+	simg->has_sums = has_sums;
 	simg->disk.size = scan.header.size;
 	return &simg->disk;
 }

@@ -68,6 +68,8 @@ int simg_peek(const unsigned char *head, size_t len, uint64_t *size,
 struct walk *simg_walk(struct source *stream,
 		       const struct open_options *options, int spool_fd,
 		       struct err *err);
+/* One pass over all of it: ERR_DAMAGED for a checksum that does not match. */
+int simg_verify(struct source *source, struct err *err);
 int simg_check(struct source *source, const struct open_options *options,
 	       struct check_report *report, struct err *err);
 

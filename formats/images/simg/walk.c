@@ -124,10 +124,10 @@ struct walk *simg_walk(struct source *stream,
 	return &simg->walk;
 }
 
-int simg_check(struct source *source, const struct open_options *options,
-	       struct check_report *report, struct err *err)
+int simg_verify(struct source *source, struct err *err)
 {
-	struct walk *walk AUTO_WALK = simg_walk(source, options, -1, err);
+	const struct open_options options = { .member = NULL };
+	struct walk *walk AUTO_WALK = simg_walk(source, &options, -1, err);
 	unsigned char *buf AUTO_FREE = mem_buffer(UNIT_LEN);
 	struct walk_piece piece;
 	int got = walk ? 1 : -1;
@@ -135,9 +135,16 @@ int simg_check(struct source *source, const struct open_options *options,
 	/* Ends with the chunks. */
 	while (got > 0)
 		got = walk_next(walk, buf, UNIT_LEN, &piece, err);
-	if (!got)
+	return got;
+}
+
+int simg_check(struct source *source, const struct open_options *options,
+	       struct check_report *report, struct err *err)
+{
+	(void)options;
+	if (!simg_verify(source, err))
 		return 0;
-	if (!walk || err->kind != ERR_DAMAGED)
+	if (err->kind != ERR_DAMAGED)
 		return -1;
 	/* Nothing tells where the next chunk begins behind a bad one. */
 	check_corruption(report, "%s", err->message);

@@ -200,10 +200,8 @@ struct walk *xva_walk(struct source *stream,
 	return &xva->walk;
 }
 
-/* With `optional`, a disk that was described but not exported is no finding
- * (an ISO image in the drive). */
-static int check_disk(struct source *source, const char *ref, bool optional,
-		      struct check_report *report, struct err *err)
+int xva_verify(struct source *source, const char *ref, bool *absent,
+	       struct err *err)
 {
 	const struct open_options options = { .member = ref };
 	struct walk *walk AUTO_WALK = xva_walk(source, &options, -1, err);
@@ -214,17 +212,28 @@ static int check_disk(struct source *source, const char *ref, bool optional,
 	/* Ends with the archive. */
 	while (got > 0)
 		got = walk_next(walk, buf, UNIT_LEN, &piece, err);
-	if (!got)
+	*absent = false;
+	if (got && walk) {
+		const struct xva_scan *scan = &((struct xva_walk *)walk)->scan;
+
+		*absent = scan->ended && !scan->ova->vdi[scan->vdi].seen;
+	}
+	return got;
+}
+
+/* With `optional`, a disk that was described but not exported is no finding
+ * (an ISO image in the drive). */
+static int check_disk(struct source *source, const char *ref, bool optional,
+		      struct check_report *report, struct err *err)
+{
+	bool absent;
+
+	if (!xva_verify(source, ref, &absent, err))
 		return 0;
 	if (err->kind != ERR_DAMAGED)
 		return -1;
-	if (walk && optional) {
-		const struct xva_scan *scan = &((struct xva_walk *)walk)->scan;
-
-		if (scan->ended && !scan->ova->vdi[scan->vdi].seen)
-			return 0;
-	}
-	check_corruption(report, "%s", err->message);
+	if (!optional || !absent)
+		check_corruption(report, "%s", err->message);
 	return 0;
 }
 

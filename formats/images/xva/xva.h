@@ -77,6 +77,10 @@ struct disk *xva_open(struct source *source,
 struct walk *xva_walk(struct source *stream,
 		      const struct open_options *options, int spool_fd,
 		      struct err *err);
+/* One pass over the disk `ref`: ERR_DAMAGED for a checksum that does not
+ * match. *absent: the disk was described, but has no blocks. */
+int xva_verify(struct source *source, const char *ref, bool *absent,
+	       struct err *err);
 int xva_check(struct source *source, const struct open_options *options,
 	      struct check_report *report, struct err *err);
 
