@@ -232,6 +232,34 @@ static void test_order(void)
 	free(facts);
 }
 
+/* The capacity may be rounded up to whole grains: the disk is as large as the
+ * descriptor says. */
+static void test_rounded(void)
+{
+	const uint64_t rounded = round_up(IMAGE_GUEST, IMAGE_GRAIN);
+	struct err err = { 0 };
+	struct image image;
+
+	for (unsigned kind = 0; kind < 4; kind++) {
+		image_make(&image, (enum image_kind)kind);
+		bytes_put_le64(image.bytes + VMDK_CAPACITY,
+			       rounded / VMDK_SECTOR);
+		if (kind == IMAGE_STREAM)
+			bytes_put_le64(image.bytes + image.len -
+					       VMDK_FOOTER_BACK + VMDK_CAPACITY,
+				       rounded / VMDK_SECTOR);
+		test_reads(&image);
+		test_extents(&image);
+		if (kind == IMAGE_STREAM || kind == IMAGE_STREAM_FRONT) {
+			CHECK(!image_walk(&image, image.len, out, 4096, 65536,
+					  0, &err));
+			CHECK_STR(err.message, "");
+			CHECK(!memcmp(out, image.guest, sizeof out));
+		}
+		image_free(&image);
+	}
+}
+
 int main(void)
 {
 	for (unsigned kind = 0; kind < 4; kind++) {
@@ -249,5 +277,6 @@ int main(void)
 		image_free(&image);
 	}
 	test_order();
+	test_rounded();
 	return check_result();
 }

@@ -309,51 +309,53 @@ static int end(struct vmdk_walk *walk, struct err *err)
 	return vmdk_seen_verify(&walk->seen, gd, walk->position, err);
 }
 
-/* `size` sectors are announced; as many as it takes are needed. */
-static int check_announced(const struct vmdk_walk *walk, uint64_t sectors,
-			   uint64_t needed, struct err *err)
+/* Bytes that must follow a marker of this type; SIZE_MAX: no such type. */
+static size_t needed_by(const struct vmdk_walk *walk, uint32_t type)
 {
-	if (sectors == div_up(needed, VMDK_SECTOR))
+	switch (type) {
+	case VMDK_MARKER_END:
 		return 0;
-	return err_set(err, ERR_DAMAGED,
-		       "marker at %" PRIu64 " announces %" PRIu64 " sectors "
-		       "(%" PRIu64 ")", walk->position - VMDK_SECTOR, sectors,
-		       div_up(needed, VMDK_SECTOR));
+	case VMDK_MARKER_TABLE:
+		return walk->seen.table_len;
+	case VMDK_MARKER_DIRECTORY:
+		return (size_t)walk->header.gd_entries * VMDK_ENTRY_LEN;
+	case VMDK_MARKER_FOOTER:
+		return VMDK_HEADER_LEN;
+	default:
+		return SIZE_MAX;
+	}
 }
 
+/* More sectors than are needed may be announced, to be skipped. */
 static int take_marked(struct vmdk_walk *walk, struct err *err)
 {
 	uint64_t sectors = bytes_le64(walk->stored + VMDK_MARKER_VALUE);
 	uint32_t type = bytes_le32(walk->stored + VMDK_MARKER_TYPE);
+	uint64_t place = walk->position, after;
+	size_t needed = needed_by(walk, type);
 	int status;
 
-	walk->position += VMDK_SECTOR;
-	switch (type) {
-	case VMDK_MARKER_END:
-		return sectors ? check_announced(walk, sectors, 0, err)
-			       : end(walk, err);
-	case VMDK_MARKER_TABLE:
-		status = check_announced(walk, sectors, walk->seen.table_len,
-					 err);
-		status = status ? status : take_table(walk, err);
-		break;
-	case VMDK_MARKER_DIRECTORY:
-		status = check_announced(walk, sectors,
-					 walk->header.gd_entries *
-						 VMDK_ENTRY_LEN, err);
-		status = status ? status : take_directory(walk, err);
-		break;
-	case VMDK_MARKER_FOOTER:
-		status = check_announced(walk, sectors, VMDK_HEADER_LEN, err);
-		status = status ? status : take_footer(walk, err);
-		break;
-	default:
+	if (needed == SIZE_MAX)
 		return err_set(err, ERR_DAMAGED,
 			       "marker at %" PRIu64 " is of unknown type "
-			       "%" PRIu32 " (0 to 3)",
-			       walk->position - VMDK_SECTOR, type);
-	}
-	walk->position = round_up(walk->position, VMDK_SECTOR);
+			       "%" PRIu32 " (0 to 3)", place, type);
+	if (sectors < div_up(needed, VMDK_SECTOR) ||
+	    sectors > (needed ? LIMIT_TABLE_LEN : 0))
+		return err_set(err, ERR_DAMAGED,
+			       "marker at %" PRIu64 " announces %" PRIu64
+			       " sectors, but %" PRIu64 " are needed", place,
+			       sectors, div_up(needed, VMDK_SECTOR));
+	walk->position += VMDK_SECTOR;
+	after = walk->position + sectors * VMDK_SECTOR;
+	if (type == VMDK_MARKER_END)
+		return end(walk, err);
+	if (type == VMDK_MARKER_TABLE)
+		status = take_table(walk, err);
+	else if (type == VMDK_MARKER_DIRECTORY)
+		status = take_directory(walk, err);
+	else
+		status = take_footer(walk, err);
+	walk->position = after;
 	return status;
 }
 
