@@ -65,7 +65,7 @@ reads() {
 	[[ $output == *"partition: part 0"*"partition: part 1"* ]]
 }
 
-@test "checksums are for check" {
+@test "checksums of partitions are for check, that of all is always verified" {
 	make_dmg x.raw x.dmg zlib --crc
 	runs 2 check x.dmg
 	[[ $output == *"partition part 0: checksum is"* ]]
@@ -73,6 +73,8 @@ reads() {
 	overwrite x.dmg 5000 ff 00 ff
 	runs 2 check x.dmg
 	[[ $output == *"data fork: checksum is"* ]]
+	fails 65 "*of the data fork*" x.dmg out.raw
+	nothing_at out.raw
 }
 
 @test "what is not read is refused by name" {

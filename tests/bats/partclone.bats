@@ -92,6 +92,8 @@ reads() {
 		runs 2 check x.pc
 		[[ $output == *checksum* ]]
 		fails 65 "*have checksum*" - out.raw < <(cat x.pc)
+		fails 65 "*have checksum*" x.pc out.raw
+		nothing_at out.raw
 	done
 	make_partclone --version 1 x.pc odd.raw
 	# The first byte of a block is the only one that is summed up.

@@ -111,6 +111,8 @@ prepare() {
 	runs 2 check x.simg
 	[[ $output == *checksum* ]]
 	fails 65 "*checksum*" - out.raw < <(cat x.simg)
+	fails 65 "*checksum*" x.simg out.raw
+	nothing_at out.raw
 	# The header's own, of the disk.
 	imgconv --force odd.raw y.simg
 	overwrite y.simg 24 01 02 03 04

@@ -77,6 +77,8 @@ prepare() {
 		runs 2 check x.xva
 		[[ $output == *"Ref:10: the block at 0 has checksum"* ]]
 		fails 65 "*has checksum*" - out.raw < <(cat x.xva)
+		fails 65 "*has checksum*" x.xva out.raw
+		nothing_at out.raw
 	done
 }
 
