@@ -89,6 +89,33 @@ static int answer_need(struct conductor *conductor,
 	return conversation_tell(conductor, PROTOCOL_BYTES, buf, got, err);
 }
 
+/* Where a file system does not tell, all is data. */
+static int answer_look(struct conductor *conductor,
+		       const struct protocol_need *need, struct err *err)
+{
+	const struct conductor_file *file;
+	struct protocol_found found = { .hole = false, .length = need->len };
+	off_t data, end;
+
+	if (need->input > 1 || !need->len || need->offset > INT64_MAX)
+		return err_set(err, ERR_BUG, "the worker looks at nothing");
+	file = &conductor->file[need->input];
+	data = lseek(file->fd, (off_t)need->offset, SEEK_DATA);
+	if (data < 0 && errno == ENXIO) {
+		found.hole = true;
+	} else if (data > (off_t)need->offset) {
+		found.hole = true;
+		found.length = (uint64_t)data - need->offset;
+	} else if (data >= 0) {
+		end = lseek(file->fd, (off_t)need->offset, SEEK_HOLE);
+		if (end > (off_t)need->offset)
+			found.length = (uint64_t)end - need->offset;
+	}
+	found.length = min_u64(found.length, need->len);
+	return conversation_tell(conductor, PROTOCOL_FOUND, &found,
+				 sizeof found, err);
+}
+
 static int answer_refer(struct conductor *conductor,
 			const struct protocol_refer *refer, struct err *err)
 {
@@ -140,6 +167,8 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 	switch (message->type) {
 	case PROTOCOL_NEED:
 		return answer_need(conductor, (void *)message->body, err);
+	case PROTOCOL_LOOK:
+		return answer_look(conductor, (void *)message->body, err);
 	case PROTOCOL_REFER:
 		return answer_refer(conductor, (void *)message->body, err);
 	case PROTOCOL_PART:

@@ -68,6 +68,35 @@ static int input_read(struct source *source, void *buf, size_t len,
 			 err);
 }
 
+/* Tables that were never written need not be read, where that is known. */
+static int input_extent(struct source *source, uint64_t offset,
+			struct extent *out, struct err *err)
+{
+	struct input *input = ((struct asking *)source)->input;
+	struct protocol_need need = { input->number, offset,
+				      source->size - offset };
+	struct protocol_found found = { .length = 0 };
+	struct channel_message message;
+
+	if (channel_send(input->channel, PROTOCOL_LOOK, &need, sizeof need,
+			 -1, err) < 0)
+		return -1;
+	int result = channel_receive(input->channel, &message, err);
+	if (result <= 0)
+		return result < 0 ? -1
+				  : err_set(err, ERR_IO,
+					    "the conductor is gone");
+	if (message.type == PROTOCOL_FOUND && message.len == sizeof found)
+		memcpy(&found, message.body, sizeof found);
+	channel_message_clear(&message);
+	if (!found.length)
+		return err_set(err, ERR_BUG, "unexpected answer %u",
+			       message.type);
+	out->kind = found.hole ? EXTENT_HOLE : EXTENT_DATA;
+	out->length = found.length;
+	return 0;
+}
+
 static void input_source_close(struct source *source)
 {
 	free(source);
@@ -95,6 +124,7 @@ static int input_pull(void *opaque, void *buf, size_t len, size_t *got,
 }
 
 static const struct source_ops asking_ops = { .read = input_read,
+					      .extent = input_extent,
 					      .close = input_source_close };
 
 static const struct stream_ops pull_ops = { .pull = input_pull };

@@ -10,6 +10,7 @@ static size_t expected_len(uint32_t type)
 {
 	switch (type) {
 	case PROTOCOL_NEED:
+	case PROTOCOL_LOOK:
 		return sizeof(struct protocol_need);
 	case PROTOCOL_REFER:
 		return sizeof(struct protocol_refer);
@@ -121,6 +122,7 @@ int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
 		check_extents(body, len / sizeof(struct protocol_extent));
 		return 0;
 	case PROTOCOL_NEED:
+	case PROTOCOL_LOOK:
 	case PROTOCOL_PROGRESS:
 		return 0;
 	default:

@@ -39,7 +39,8 @@ enum protocol_type {
 	PROTOCOL_BYTES,	    /* answer to NEED: fewer than asked at the end */
 	PROTOCOL_FD,	    /* uint32_t enum protocol_fd, with a descriptor */
 	PROTOCOL_FILE,	    /* answer to REFER: with a descriptor */
-	PROTOCOL_NO_FILE,   /* answer to REFER or NEED: struct err */
+	PROTOCOL_NO_FILE,   /* answer to REFER, NEED or LOOK: struct err */
+	PROTOCOL_FOUND,	    /* answer to LOOK: struct protocol_found */
 	PROTOCOL_RUN,	    /* struct job */
 	PROTOCOL_INFO,	    /* answers FACTS, then DONE */
 	PROTOCOL_MAP,	    /* answers EXTENTS ..., then DONE */
@@ -47,6 +48,7 @@ enum protocol_type {
 	PROTOCOL_COMPARE,   /* with a second INPUT; then DONE */
 	/* Worker to conductor. */
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
+	PROTOCOL_LOOK,	   /* struct protocol_need: is it a hole of the file? */
 	PROTOCOL_IMAGE,	   /* struct image */
 	PROTOCOL_REFER,	   /* struct protocol_refer: a file the image names */
 	PROTOCOL_PART,	   /* struct protocol_name: one more output file;
@@ -78,6 +80,12 @@ struct protocol_need {
 	uint32_t input; /* 0 or 1, in the order of INPUT */
 	uint64_t offset;
 	uint64_t len;
+};
+
+/* From the offset asked for on. */
+struct protocol_found {
+	bool hole;
+	uint64_t length; /* > 0 */
 };
 
 enum protocol_fd {

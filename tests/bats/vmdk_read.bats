@@ -439,3 +439,12 @@ finds() {
 		done
 	done
 }
+
+@test "vmdk: tables that were never written are not read to look at an image" {
+	need strace
+	qemu-img create -q -f vmdk big.vmdk 1T
+	strace -f -e trace=pread64 -o log "$IMGCONV" info big.vmdk >answer
+	grep -q "virtual-size: 1099511627776" answer
+	[ "$(grep -c pread64 log)" -lt 100 ] ||
+		fail "$(grep -c pread64 log) reads"
+}
