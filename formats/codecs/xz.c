@@ -315,8 +315,9 @@ static int xz_block_decode(void *decoder, const void *in, size_t len, void *out,
 	size_t used = 0, made = 0;
 
 	(void)decoder;
-	return lzma_stream_buffer_decode(&memory, 0, NULL, in, &used, len, out,
-					 &made, out_len) == LZMA_OK &&
+	return lzma_stream_buffer_decode(&memory, LZMA_TELL_UNSUPPORTED_CHECK,
+					 NULL, in, &used, len, out, &made,
+					 out_len) == LZMA_OK &&
 			       made == out_len
 		       ? 0
 		       : -1;

@@ -17,17 +17,26 @@
 /* Apple's are 256 KiB and 1 MiB; a thread has one in memory. */
 #define PACKED_MAX (64 * MIB)
 
-void dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
-		    const char *name)
+int dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
+		   const char *name, struct err *err)
 {
 	struct dmg_table *table;
 
+	/* Resources may all name the same bytes: the sum is what counts. */
+	if (len > LIMIT_TABLE_LEN - tables->total) {
+		free(bytes);
+		return err_set(err, ERR_LIMIT,
+			       "block tables of more than %zu bytes are not "
+			       "read", LIMIT_TABLE_LEN);
+	}
+	tables->total += len;
 	tables->list = mem_resize(tables->list, tables->count + 1,
 				  sizeof *tables->list);
 	table = &tables->list[tables->count++];
 	table->bytes = bytes;
 	table->len = len;
 	snprintf(table->name, sizeof table->name, "%s", name);
+	return 0;
 }
 
 void dmg_tables_clear(struct dmg_tables *tables)
@@ -232,12 +241,39 @@ static int check_shared(struct dmg_map *map, struct err *err)
 }
 
 /* The tables must reach as far as the trailer says the disk does. */
+static int by_first(const void *a, const void *b)
+{
+	const struct dmg_part *left = a, *right = b;
+
+	return (left->first > right->first) - (left->first < right->first);
+}
+
+/* Each chunk is then one partition's: so going through the partitions' chunks
+ * is going through all of them once. */
+static int check_parts(const struct dmg_map *map, struct err *err)
+{
+	AUTO_FREE struct dmg_part *sorted =
+		mem_resize(NULL, map->part_count + 1, sizeof *sorted);
+	int status = 0;
+
+	memcpy(sorted, map->part, map->part_count * sizeof *sorted);
+	qsort(sorted, map->part_count, sizeof *sorted, by_first);
+	for (size_t i = 1; i < map->part_count && !status; i++)
+		if (sorted[i - 1].first + sorted[i - 1].sectors >
+		    sorted[i].first)
+			status = err_set(err, ERR_DAMAGED,
+					 "block tables of sectors %" PRIu64
+					 " and %" PRIu64 " overlap",
+					 sorted[i - 1].first, sorted[i].first);
+	return status;
+}
+
 static int check_whole(const struct dmg_koly *koly, struct dmg_map *map,
 		       struct err *err)
 {
 	uint64_t end = 0;
 
-	if (check_shared(map, err))
+	if (check_shared(map, err) || check_parts(map, err))
 		return -1;
 	qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by_sector);
 	for (size_t i = 1; i < map->chunk_count; i++) {

@@ -84,6 +84,7 @@ struct dmg_table {
 struct dmg_tables {
 	struct dmg_table *list;
 	size_t count;
+	size_t total; /* bytes of all, at most LIMIT_TABLE_LEN */
 };
 
 struct dmg_chunk {
@@ -117,9 +118,9 @@ int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 		   struct err *err);
 int dmg_rsrc_read(const unsigned char *fork, size_t len,
 		  struct dmg_tables *tables, struct err *err);
-/* Takes `bytes`, which malloc made. */
-void dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
-		    const char *name);
+/* Takes `bytes`, which malloc made. ERR_LIMIT when it is too much in all. */
+int dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
+		   const char *name, struct err *err);
 void dmg_tables_clear(struct dmg_tables *tables);
 
 /* Tables of a trailer's image, parsed, sorted and held against each other. */

@@ -115,9 +115,9 @@ static int add_table(const xmlNode *dict, struct dmg_tables *tables,
 		return err_set(err, ERR_DAMAGED,
 			       "property list: block table %zu is not base64",
 			       tables->count);
-	dmg_tables_add(tables, STEAL(bytes), len,
-		       name && is(name, "string") ? text_of(name) : "");
-	return 0;
+	return dmg_tables_add(tables, STEAL(bytes), len,
+			      name && is(name, "string") ? text_of(name) : "",
+			      err);
 }
 
 static int walk(const xmlDoc *document, struct dmg_tables *tables,

@@ -48,8 +48,7 @@ static int add_resource(const struct fork *fork, uint64_t place,
 	if (!bytes)
 		return -1;
 	memcpy(bytes, fork->data + place + 4, len);
-	dmg_tables_add(tables, STEAL(bytes), len, "");
-	return 0;
+	return dmg_tables_add(tables, STEAL(bytes), len, "", err);
 }
 
 /* One type's list, at `at` in the map. */
