@@ -28,9 +28,9 @@ extract_blocks() {
 		inside {print > name}' "$IMGCONV_SOURCE/README.md"
 }
 
-@test "there are ten examples" {
+@test "there are eleven examples" {
 	extract_blocks
-	equal 10 "$(find . -name 'block.*' | wc -l)"
+	equal 11 "$(find . -name 'block.*' | wc -l)"
 }
 
 @test "each example works, and prints what is printed there" {
@@ -60,6 +60,9 @@ extract_blocks() {
 	same_disk raw disk.raw qcow2 checked.qcow2
 	same_bytes disk.raw before.raw
 	same_disk raw disk.raw qcow2 flat.qcow2
+	same_disk raw disk.raw vmdk disk.vmdk
+	same_disk raw disk.raw vmdk split.vmdk
+	equal 25166336 "$(stat -c %s azure.vhd)"
 	[ ! -e planned.qcow2 ]
 	[ ! -e planned.raw ]
 }
