@@ -51,7 +51,6 @@ struct kept {
 struct vdi_writer {
 	struct writer writer;
 	struct config config;
-	struct create_options options; /* for identity, which borrows them */
 	struct identity *identity;
 	struct block_room room;
 	bool size_known;
@@ -355,9 +354,8 @@ struct writer *vdi_create(struct sink *sink,
 	writer_init(writer, &vdi_ops, "vdi", sink);
 	writer->granule = block_room_granule(config.block_size);
 	w->config = config;
-	w->options = *options;
 	w->kept_end = &w->kept;
-	w->identity = identity_open(writer, &w->options);
+	w->identity = identity_open(writer, options);
 	w->size_known = options->size_known;
 	w->size = options->size_known ? options->size : 0;
 	if (open_room(w, options, err))

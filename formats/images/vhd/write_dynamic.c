@@ -32,7 +32,6 @@ struct kept {
 struct vhd_dynamic {
 	struct writer writer;
 	struct vhd_config config;
-	struct create_options options; /* for the identity; ours */
 	struct identity *identity;
 	bool size_known;
 	uint64_t size;
@@ -359,8 +358,7 @@ struct writer *vhd_dynamic_create(struct sink *sink,
 	writer_init(&w->writer, &dynamic_ops, "vhd", sink);
 	w->writer.granule = GRANULE;
 	w->config = *config;
-	w->options = *options;
-	w->identity = identity_open(&w->writer, &w->options);
+	w->identity = identity_open(&w->writer, options);
 	w->size_known = options->size_known;
 	w->last = NO_BLOCK;
 	w->next = TABLE_OFFSET;

@@ -10,7 +10,6 @@
 struct vhd_fixed {
 	struct writer writer;
 	struct vhd_config config;
-	struct create_options options; /* for the identity; ours */
 	struct identity *identity;
 	bool allocated; /* all of it, when it was made */
 };
@@ -104,8 +103,7 @@ struct writer *vhd_fixed_create(struct sink *sink,
 	fixed->writer.any_order = sink->seekable;
 	fixed->writer.head_last = sink->seekable;
 	fixed->config = *config;
-	fixed->options = *options;
-	fixed->identity = identity_open(&fixed->writer, &fixed->options);
+	fixed->identity = identity_open(&fixed->writer, options);
 	/* Room for all of it at once: no room is found out before any work. */
 	if (config->zeros == SINK_ZERO_ALLOCATE && sink->seekable &&
 	    options->size_known) {

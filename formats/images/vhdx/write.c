@@ -268,9 +268,7 @@ struct writer *vhdx_create(struct sink *sink,
 	writer_init(writer, &writer_ops, "vhdx", sink);
 	writer->granule = VHDX_GRANULE;
 	writer->head_last = sink->seekable;
-	/* Whoever creates may let go of his; only what names things is used. */
-	w->options = *options;
-	w->identity = identity_open(writer, &w->options);
+	w->identity = identity_open(writer, options);
 	w->size_known = options->size_known;
 	w->size = options->size_known ? options->size : 0;
 	w->append = !sink->seekable;

@@ -101,7 +101,6 @@ struct vhdx_held {
 struct vhdx_writer {
 	struct writer writer;
 	struct vhdx_config config;
-	struct create_options options; /* a copy, for the identity */
 	struct identity *identity;
 	struct vhdx_pages pages;
 	bool size_known;

@@ -146,7 +146,7 @@ int vmdk_writer_init(struct vmdk_writer *w,
 		return -1;
 	if (!vmdk_is_flat(&w->config) && vmdk_check_directory(w->size, err))
 		return -1;
-	w->identity = identity_open(&w->writer, &w->options);
+	w->identity = identity_open(&w->writer, options);
 	return 0;
 }
 
