@@ -11,7 +11,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "cmd/machine.h"
-#include "formats/foreign.h"
+#include "cmd/refusals.h"
 #include "io/nbd_source.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
@@ -188,12 +188,6 @@ static const char *tool_tag(const struct settings *settings,
 		       ? "yes" : "";
 }
 
-/* To qemu-nbd, "snapshot.name=x" is not a name but a way to give one. */
-static bool means_otherwise(const char *snapshot)
-{
-	return snapshot && !strncmp(snapshot, "snapshot.", 9);
-}
-
 static void set_circumstance(struct planning *planning,
 			     const struct settings *settings,
 			     const struct image *image,
@@ -214,7 +208,7 @@ static void set_circumstance(struct planning *planning,
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
 	state_set(start, TAG_QEMU_NBD,
 		  settings->secret && nbd_source_built() &&
-				  !means_otherwise(settings->snapshot)
+				  !refusals_names_otherwise(settings->snapshot)
 			  ? tool_tag(settings, paths, "qemu-nbd") : "");
 	state_set(start, TAG_WRITER,
 		  planning->target.driver ? "native" : "qemu");
@@ -293,102 +287,13 @@ static void set_prices(struct planning *planning,
 	planning->problem.catalogue = catalogue;
 }
 
-/* `imgconv resize` changes the file that is there; why it may not be able to
- * is better said plainly than by a plan that cannot be found. */
-static int refuse_in_place(const struct image *image,
-			   const struct planning_paths *paths, struct err *err)
-{
-	const char *why = NULL;
-
-	if (!strcmp(paths->output, "-"))
-		return err_set(err, ERR_USAGE,
-			       "resize changes a file; for standard input use "
-			       "convert with -s");
-	if (image->layers)
-		why = "a compressed file";
-	else if (!image->native)
-		why = "an image of this format";
-	else if (image->backing)
-		why = "an image with a backing file";
-	else if (S_ISBLK(paths->input->st_mode))
-		why = "a device";
-	if (!why)
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "%s: %s%s%s: %s cannot be resized in place; convert it "
-		       "with -s", paths->output, image->report.title,
-		       image->layers ? ", " : "",
-		       image->layers ? image->layer[0].codec : "", why);
-}
-
-/* The output is read back before it has its name: alone. */
-static int refuse_verify(const struct planning *planning, struct err *err)
-{
-	const struct create_options *create = &planning->target.create;
-
-	const struct driver *driver = planning->target.driver;
-
-	if (driver && driver->in_parts && driver->in_parts(create))
-		return err_set(err, ERR_USAGE,
-			       "--verify reads OUTPUT alone, and with these "
-			       "options it is several files; imgconv compare "
-			       "can look at it afterwards");
-	for (unsigned i = 0; i < create->option_count; i++)
-		if (!strcmp(create->option[i].name, "backing_file") ||
-		    !strcmp(create->option[i].name, "data_file"))
-			return err_set(err, ERR_USAGE,
-				       "--verify reads OUTPUT alone, and with "
-				       "-o %s it needs another file; leave out "
-				       "one of the two; imgconv compare can "
-				       "look at it afterwards",
-				       create->option[i].name);
-	return 0;
-}
-
-/* Nothing inside is changed by it: what counts in 4096 stays so. */
-static int refuse_sectors(struct planning *planning,
-			  const struct settings *settings,
-			  const struct image *image, struct err *err)
-{
-	const struct driver *driver = planning->target.driver;
-	uint32_t size = settings->sector_size ? settings->sector_size
-					      : image->sector_size;
-
-	planning->target.create.sector_size = size;
-	if (!driver || !driver->sector_sizes || driver->sector_sizes & size)
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "the disk has sectors of %" PRIu32 " bytes, and %s "
-		       "means 512: --sector-size=512 writes it all the same, "
-		       "with partitions and file systems that count in %"
-		       PRIu32, size, driver->name, size);
-}
-
-static int refuse_parts(const struct planning *planning,
-			const struct planning_paths *paths, struct err *err)
-{
-	const struct target *target = &planning->target;
-	struct stat about;
-	bool file = paths->output && strcmp(paths->output, "-") &&
-		    (stat(paths->output, &about) || S_ISREG(about.st_mode));
-
-	if (paths->in_place || !target->driver || !target->driver->in_parts ||
-	    !target->driver->in_parts(&target->create) ||
-	    ((file || !paths->output) && !target->wrap_count))
-		return 0;
-	return err_set(err, ERR_USAGE,
-		       "with these options %s is several files: OUTPUT must "
-		       "be a file, not compressed as a whole",
-		       target->format);
-}
-
 int planning_make(struct planning *planning, const struct settings *settings,
 		  const struct image *image,
 		  const struct planning_paths *paths, struct err *err)
 {
 	memset(planning, 0, sizeof *planning);
 	if (paths->in_place) {
-		if (refuse_in_place(image, paths, err) < 0)
+		if (refusals_in_place(image, paths, err) < 0)
 			return -1;
 		/* The name may say anything: the image says what it is. */
 		planning->target.driver = driver_by_name(image->format);
@@ -400,10 +305,13 @@ int planning_make(struct planning *planning, const struct settings *settings,
 				   &planning->target, err) < 0) {
 		return -1;
 	}
-	if (settings->verify && refuse_verify(planning, err) < 0)
+	if (settings->verify && refusals_verify(planning, err) < 0)
 		return -1;
-	if (refuse_sectors(planning, settings, image, err) < 0 ||
-	    refuse_parts(planning, paths, err) < 0)
+	planning->target.create.sector_size =
+		settings->sector_size ? settings->sector_size
+				      : image->sector_size;
+	if (refusals_sectors(planning, err) < 0 ||
+	    refusals_parts(planning, paths, err) < 0)
 		return -1;
 	tagging_state(image, &planning->problem.start);
 	/* For what a writer needs; the worker finds out again what it is. */
@@ -440,44 +348,6 @@ static int choose_named(const struct planning *planning, const char *name,
 		       "there is no plan %s; see imgconv plan --all", name);
 }
 
-/* What an encrypted input lacks; NULL: nothing. */
-static const char *why_not_decrypted(const struct planning *planning,
-				     const struct settings *settings)
-{
-	const struct image *image = &planning->price_list.image;
-
-	if (!image->encrypted)
-		return NULL;
-	if (!settings->secret)
-		return "the image is encrypted; --secret FILE says where its "
-		       "pass phrase is";
-	if (!nbd_source_built())
-		return "the image is encrypted, and read with the help of "
-		       "qemu-nbd and libnbd, which this program was built "
-		       "without";
-	if (means_otherwise(settings->snapshot))
-		return "the image is encrypted, and qemu-nbd takes this "
-		       "snapshot's name for something else; give its id";
-	if (!*planning->problem.start.tag[TAG_QEMU_NBD])
-		return "the image is encrypted, and read with the help of "
-		       "qemu-nbd, which is not installed or not allowed here";
-	if (image->backing || image->data_file)
-		return "the image is encrypted, and with the help of qemu-nbd "
-		       "it is read only where it needs no other file";
-	return NULL;
-}
-
-/* Where no driver reads the input, what would help is known, and is easier to
- * understand than which tags are out of reach. NULL: not so. */
-static const char *why_not_read(const struct planning *planning)
-{
-	const struct image *image = &planning->price_list.image;
-
-	return image->native ? NULL
-			     : "this format is recognised but not read; -f raw "
-			       "takes the bytes as they are";
-}
-
 int planning_choose(const struct planning *planning,
 		    const struct settings *settings, struct plan *out,
 		    struct err *err)
@@ -486,9 +356,7 @@ int planning_choose(const struct planning *planning,
 		return choose_named(planning, settings->plan, out, err);
 	if (!plan_search(&planning->problem, out, err))
 		return 0;
-	const char *why = why_not_decrypted(planning, settings);
-	if (!why)
-		why = why_not_read(planning);
+	const char *why = refusals_why_not(planning, settings);
 	if (why && err->kind == ERR_NO_PLAN)
 		err_set(err, ERR_UNSUPPORTED, "%s", why);
 	return -1;

@@ -57,7 +57,7 @@ encrypted() {
 	local options="encrypt.format=${3-},encrypt.key-secret=s"
 	if [ "${3-}" = luks ]; then options+=,encrypt.iter-time=100; fi
 	if [ "$1" = luks ]; then options="key-secret=s,iter-time=100"; fi
-	for _ in 1 2 3 4 5; do
+	for _ in {1..25}; do
 		qemu-img create -q -f "$1" "${object[@]}" -o "$options" "$2" \
 			40M 2>/dev/null && return
 	done
