@@ -143,5 +143,8 @@ const char *refusals_why_not(const struct planning *planning,
 {
 	const char *why = why_not_decrypted(planning, settings);
 
+	if (!strcmp(planning->problem.start.tag[TAG_PLACE], "output"))
+		return "this image cannot be resized in place here; convert "
+		       "it with -s";
 	return why ? why : why_not_read(planning);
 }

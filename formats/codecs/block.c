@@ -18,7 +18,7 @@
  */
 #define LIBDEFLATE_DEFAULT 1
 #define LIBDEFLATE_MAX 12
-#define ZLIB_DEFAULT 1
+#define ZLIB_DEFAULT 2 /* level 1 is 4 % larger for a tenth of the time */
 #define ZLIB_NARROW_DEFAULT 6 /* a small window is asked for to be like */
 #define ZLIB_MAX 9	      /* what everybody writes, not for speed */
 

