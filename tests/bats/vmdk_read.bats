@@ -280,7 +280,8 @@ file has 3145728" 'line=RW 8192 FLAT "a.raw" 0'
 		head -c 1M /dev/zero | tr '\0' '#'
 	} >e.vmdk
 	fails 65 "*a descriptor of * bytes is more than*" e.vmdk x.raw
-	printf '# Disk DescriptorFile\nversion=1\0x' >e.vmdk
+	printf '# Disk DescriptorFile\nversion=1\0%s' \
+		'createType="monolithicFlat"' >e.vmdk
 	fails 65 "*has a zero byte at 31 and goes on behind it" e.vmdk x.raw
 }
 
@@ -406,6 +407,20 @@ finds() {
 	[[ $output == *"the descriptor uses only 1048576"* ]]
 	# Not allowed is no finding.
 	fails 0 "note: vmdk: not checked: *--allow-references*" check d.vmdk
+}
+
+# QEMU leaves the end of an older, longer descriptor behind the zero byte.
+@test "what is left over behind a descriptor does not count" {
+	need qemu-img
+	make_odd_disk odd.raw
+	qemu-img convert -O vmdk odd.raw x.vmdk
+	local end
+	end=$(head -c 20000 x.vmdk | tail -c +513 | tr '\0' '\n' |
+		awk 'NF {n += length($0) + 1; next} n {print n - 1; exit}')
+	overwrite x.vmdk $((512 + end + 1)) 22 0a
+	runs 0 x.vmdk out.raw
+	cmp -n "$(size_of odd.raw)" odd.raw out.raw
+	runs 0 check x.vmdk
 }
 
 @test "large and nearly empty" {

@@ -277,6 +277,10 @@ static int check_whole(const struct parse *parse, struct err *err)
 	return vmdk_lines_check(parse->out->lines, parse->out->count, err);
 }
 
+/* QEMU writes a content ID without its leading zeros, and when the new one is
+ * shorter than the last the end of the old text stays behind the zero byte. */
+#define LEFTOVER 16
+
 int vmdk_descriptor_parse(const unsigned char *text, size_t len,
 			  struct vmdk_descriptor *out, struct err *err)
 {
@@ -292,7 +296,7 @@ int vmdk_descriptor_parse(const unsigned char *text, size_t len,
 	}
 	used = strnlen((const char *)text, len);
 	for (size_t i = used; i < len; i++)
-		if (text[i])
+		if (text[i] && i > used + LEFTOVER)
 			return err_set(err, ERR_DAMAGED,
 				       "the descriptor has a zero byte at %zu "
 				       "and goes on behind it", used);
