@@ -411,13 +411,17 @@ finds() {
 
 # QEMU leaves the end of an older, longer descriptor behind the zero byte.
 @test "what is left over behind a descriptor does not count" {
-	need qemu-img
+	need qemu-img python3
 	make_odd_disk odd.raw
 	qemu-img convert -O vmdk odd.raw x.vmdk
-	local end
-	end=$(head -c 20000 x.vmdk | tail -c +513 | tr '\0' '\n' |
-		awk 'NF {n += length($0) + 1; next} n {print n - 1; exit}')
-	overwrite x.vmdk $((512 + end + 1)) 22 0a
+	python3 - x.vmdk <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    data = file.read(20000)
+		    # The descriptor begins with sector 1.
+		    file.seek(data.index(b"\0", 512) + 1)
+		    file.write(b'"\n')
+	END
 	runs 0 x.vmdk out.raw
 	cmp -n "$(size_of odd.raw)" odd.raw out.raw
 	runs 0 check x.vmdk
