@@ -122,8 +122,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 		set_name(job->create.name, sizeof job->create.name,
 			 execution->output_path);
 	job->sector_size = settings->sector_size;
-	if (strcmp(execution->input_path, "-"))
-		set_name(job->name, sizeof job->name, execution->input_path);
+	set_name(job->name, sizeof job->name, conductor_name(execution->input));
 	if (settings->member)
 		snprintf(job->member, sizeof job->member, "%s",
 			 settings->member);

@@ -159,13 +159,13 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	char tags[TAGS_LEN];
 
 	if (conductor_probe(conductor, image, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	/* A format that no driver of ours reads has no facts to ask for. */
 	if (image->native &&
 	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	answer_tags(image, tags, sizeof tags);
-	(settings->json ? print_json : print_text)(settings->argument[0], tags,
+	(settings->json ? print_json : print_text)(settings->label[0], tags,
 						   image, facts);
 	return 0;
 }

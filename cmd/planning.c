@@ -208,6 +208,7 @@ static void set_circumstance(struct planning *planning,
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
 	state_set(start, TAG_QEMU_NBD,
 		  settings->secret && nbd_source_built() &&
+				  paths->input_fd >= 0 &&
 				  !refusals_names_otherwise(settings->snapshot)
 			  ? tool_tag(settings, paths, "qemu-nbd") : "");
 	state_set(start, TAG_WRITER,

@@ -34,7 +34,8 @@
 
 enum protocol_type {
 	/* Conductor to worker. */
-	PROTOCOL_INPUT = 1, /* struct protocol_input */
+	PROTOCOL_INPUT = 1, /* struct protocol_input; of a remote one with the
+			       socket that serves it */
 	PROTOCOL_PROBE,	    /* the first INPUT; answer IMAGE or DONE */
 	PROTOCOL_BYTES,	    /* answer to NEED: fewer than asked at the end */
 	PROTOCOL_FD,	    /* uint32_t enum protocol_fd, with a descriptor */
@@ -62,14 +63,24 @@ enum protocol_type {
 	PROTOCOL_DONE	   /* struct protocol_done */
 };
 
-/* What the input descriptor is, as the conductor found by fstat. */
+/* Where an input's bytes come from. */
+enum protocol_place {
+	PROTOCOL_PLACE_LOCAL, /* a descriptor: NEED, then PROTOCOL_FD_INPUT */
+	PROTOCOL_PLACE_REMOTE, /* the network process, on a socket */
+	PROTOCOL_PLACE_NBD     /* an NBD server, on a socket */
+};
+
+/* What the input is: by fstat of a descriptor; of a remote one, sizes are set
+ * by the worker, from what its server says. */
 struct protocol_input {
+	uint32_t place; /* enum protocol_place */
 	bool seekable;
 	uint64_t size;	  /* if seekable */
 	uint64_t allocated; /* bytes that take room on the disk, if seekable */
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
 	char name[256];	    /* of the file, without its folder; or "" */
+	char export[256];   /* of an NBD server; "" is its default one */
 	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
