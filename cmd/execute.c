@@ -390,7 +390,7 @@ static int verify_output(struct place *place, struct protocol_done *done,
 	job->expected_size = done->size;
 	memcpy(job->expected, done->digest, sizeof job->expected);
 	/* Inside compressions, what cannot be read in order is unpacked. */
-	if (*job->start.tag[TAG_COMPRESSION]) {
+	if (*job->start.tag[TAG_WRAPS]) {
 		spool = open_temp(execution, err);
 		if (spool < 0)
 			return -1;

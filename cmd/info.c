@@ -33,7 +33,7 @@ static bool layer_size(const struct image *image, uint32_t index, uint64_t *out)
 
 static const char *layer_name(const struct image *image, uint32_t index)
 {
-	return index < image->layers ? image->layer[index].codec
+	return index < image->layers ? image->layer[index].tag
 				     : image->format;
 }
 
@@ -48,7 +48,7 @@ static void print_layers(const struct image *image)
 		if (layer_size(image, i, &bytes))
 			printf(", %s bytes",
 			       answer_size(bytes, size, sizeof size));
-		if (i < image->layers && image->layer[i].index)
+		if (i < image->layers && image->layer[i].inside == LAYER_BLOCKS)
 			printf(", in blocks that can be read at random");
 		putchar('\n');
 	}
@@ -113,7 +113,7 @@ static struct json *layers_json(const struct image *image)
 			json_put_number(layer, "size", bytes);
 		if (i < image->layers)
 			json_put_bool(layer, "random-access",
-				      image->layer[i].index);
+				      image->layer[i].inside != LAYER_STREAM);
 		json_add(list, layer);
 	}
 	return list;

@@ -44,8 +44,11 @@ static void check_image(struct image *image)
 {
 	if (image->layers > LIMIT_COMPRESSIONS)
 		image->layers = LIMIT_COMPRESSIONS;
-	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++)
-		clean(image->layer[i].codec, sizeof image->layer[i].codec);
+	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++) {
+		clean(image->layer[i].tag, sizeof image->layer[i].tag);
+		if (image->layer[i].inside > LAYER_WINDOW)
+			image->layer[i].inside = LAYER_STREAM;
+	}
 	clean(image->report.name, sizeof image->report.name);
 	clean(image->report.title, sizeof image->report.title);
 	clean(image->report.evidence, sizeof image->report.evidence);

@@ -139,11 +139,18 @@ struct protocol_extent {
 };
 
 /* What the probe found: the tags' raw material. */
+enum layer_inside {
+	LAYER_STREAM, /* what is inside comes in order, through a decoder */
+	LAYER_BLOCKS, /* ... at random, a block at a time */
+	LAYER_WINDOW  /* ... at random, where it lies */
+};
+
+/* A compression, or an archive of which one member is meant. */
 struct image_layer {
-	char codec[8]; /* tag */
-	bool size_known; /* of the decoded bytes */
+	char tag[8]; /* codec's or archive's */
+	bool size_known; /* of the bytes inside */
 	uint64_t size;
-	bool index; /* random access by blocks is possible */
+	uint32_t inside; /* enum layer_inside */
 };
 
 struct image {

@@ -125,7 +125,7 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 			       LIMIT_COMPRESSIONS);
 	if (source_rewind(top(peeling), err) < 0)
 		return -1;
-	snprintf(layer->codec, sizeof layer->codec, "%s",
+	snprintf(layer->tag, sizeof layer->tag, "%s",
 		 codec_get((enum codec_id)id)->tag);
 	if (top(peeling)->seekable) {
 		bool index = false;
@@ -133,7 +133,8 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 						   top(peeling), &layer->size,
 						   &index);
 		/* Further in, there is no random access to build upon. */
-		layer->index = index && !image->layers;
+		if (index && !image->layers)
+			layer->inside = LAYER_BLOCKS;
 	}
 	source = wrap_decode((enum codec_id)id, top(peeling), 1,
 			     about->memory, err);
@@ -155,7 +156,7 @@ static int peel_all(struct peeling *peeling,
 		if (probe_top(peeling, &image->report, err) < 0 ||
 		    refuse_conflict(&image->report, err) < 0)
 			return image->layers ? err_in(err, "inside %s",
-				image->layer[image->layers - 1].codec) : -1;
+				image->layer[image->layers - 1].tag) : -1;
 		log_detail(log, "layer %u: %s: %s", image->layers + 1,
 			   image->report.title, image->report.evidence);
 		if (image->report.class != PROBE_CODEC)
@@ -270,9 +271,15 @@ void tagging_state(const struct image *image, struct state *out)
 {
 	char number[TAG_LEN];
 
+	static const char *const inside[] = { [LAYER_STREAM] = "stream",
+					      [LAYER_BLOCKS] = "blocks",
+					      [LAYER_WINDOW] = "window" };
+
 	/* Innermost first: each push puts one around. */
-	for (unsigned i = image->layers; i-- > 0;)
-		state_push(out, TAG_COMPRESSION, image->layer[i].codec);
+	for (unsigned i = image->layers; i-- > 0;) {
+		state_push(out, TAG_WRAPS, image->layer[i].tag);
+		state_push(out, TAG_INSIDE, inside[image->layer[i].inside]);
+	}
 	state_set(out, TAG_FORMAT, image->format);
 	snprintf(number, sizeof number, "%" PRIu64, image->size);
 	state_set(out, TAG_SIZE, image->size_known ? number : "unknown");
@@ -295,8 +302,6 @@ void tagging_state(const struct image *image, struct state *out)
 	state_set(out, TAG_NATIVE,
 		  !image->native ? "" : image->ordered ? "ordered"
 		  : image->scattered ? "scattered" : "disk");
-	state_set(out, TAG_INDEX,
-		  image->layers && image->layer[0].index ? "yes" : "");
 }
 
 /* A layer that cannot be read at random goes into the spool. */
@@ -337,18 +342,18 @@ int tagging_unwrap(struct source *source, const struct image *image,
 		   unsigned *depth, struct err *err)
 {
 	*depth = 0;
-	if (image->layers == 1 && image->layer[0].index) {
-		int id = codec_by_name(image->layer[0].codec);
+	if (image->layers == 1 && image->layer[0].inside == LAYER_BLOCKS) {
+		int id = codec_by_name(image->layer[0].tag);
 		stack[0] = wrap_random((enum codec_id)id, source, err);
 		*depth = stack[0] != NULL;
 		return stack[0] ? 0 : -1;
 	}
 	for (unsigned i = 0; i < image->layers; i++) {
-		int id = codec_by_name(image->layer[i].codec);
+		int id = codec_by_name(image->layer[i].tag);
 		stack[i] = wrap_decode((enum codec_id)id, source, 1,
 				       LIMIT_DECODER_MEMORY, err);
 		if (!stack[i])
-			return err_in(err, "%s", image->layer[i].codec);
+			return err_in(err, "%s", image->layer[i].tag);
 		source = stack[(*depth)++];
 	}
 	if (source->seekable)

@@ -269,8 +269,8 @@ int tagging_survey(const struct survey_input *input, struct image *image,
 		return survey_disk(input, driver, input->source, image, err);
 	/* Raw bytes need no random access to be understood. */
 	if (strcmp(driver->name, "raw") && image->layers == 1 &&
-	    image->layer[0].index) {
-		int id = codec_by_name(image->layer[0].codec);
+	    image->layer[0].inside == LAYER_BLOCKS) {
+		int id = codec_by_name(image->layer[0].tag);
 		struct err ignored;
 		random = wrap_random((enum codec_id)id, input->base, &ignored);
 	}

@@ -24,13 +24,13 @@ static const struct transition member = {
 	.name = "member",
 	.detail = GROUPS_MAX,
 	.needs = {
-		{ TAG_ARCHIVE, NEED_FILLED, "" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_TOP, "tar|ova" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
 	},
 	.sets = {
-		{ TAG_ARCHIVE, SET_TO, "" },
+		{ TAG_WRAPS, SET_POP, "" },
+		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_LENGTH, SET_TO, "known" },
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_TEMPLATE, SET_TO, "" },
