@@ -285,7 +285,7 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 {
 	const struct image *image = &conductor->image;
 	bool unpack = !conductor->probed || !conductor->file[0].seekable ||
-		      (image->layers && image->layer[0].inside == LAYER_STREAM);
+		      !image_at_random(image);
 
 	if (pass_input(conductor, 0, err) < 0)
 		return -1;

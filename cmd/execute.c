@@ -102,6 +102,9 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->start = plan->step[first].before;
 	job->goal = execution->planning->problem.goal;
 	job->made = place->temp_fd >= 0 || place->at_output;
+	job->layers = execution->planning->price_list.image.layers;
+	memcpy(job->layer, execution->planning->price_list.image.layer,
+	       sizeof job->layer);
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
 	job->stated = settings->from != NULL;

@@ -50,6 +50,11 @@ static void print_layers(const struct image *image)
 			       answer_size(bytes, size, sizeof size));
 		if (i < image->layers && image->layer[i].inside == LAYER_BLOCKS)
 			printf(", in blocks that can be read at random");
+		if (i < image->layers && *image->layer[i].member) {
+			printf(", member %" PRIu32 ": ",
+			       image->layer[i].number);
+			answer_text(image->layer[i].member);
+		}
 		putchar('\n');
 	}
 }
@@ -108,12 +113,16 @@ static struct json *layers_json(const struct image *image)
 
 		json_put_text(layer, "name", layer_name(image, i));
 		json_put_text(layer, "kind",
-			      i < image->layers ? "codec" : "image");
+			      i == image->layers ? "image"
+			      : *image->layer[i].member ? "archive"
+							: "codec");
 		if (layer_size(image, i, &bytes))
 			json_put_number(layer, "size", bytes);
 		if (i < image->layers)
 			json_put_bool(layer, "random-access",
 				      image->layer[i].inside != LAYER_STREAM);
+		if (i < image->layers && *image->layer[i].member)
+			json_put_text(layer, "member", image->layer[i].member);
 		json_add(list, layer);
 	}
 	return list;

@@ -151,6 +151,12 @@ struct image_layer {
 	bool size_known; /* of the bytes inside */
 	uint64_t size;
 	uint32_t inside; /* enum layer_inside */
+	/* Of an archive. */
+	char member[256]; /* its name, for people; cut */
+	uint32_t number;  /* of the member, from 0 */
+	uint64_t offset;  /* LAYER_WINDOW: where it begins */
+	uint32_t alone;   /* enum choose_rank: a later member of this rank or
+			     more makes the choice ambiguous; 0: none does */
 };
 
 struct image {
@@ -178,6 +184,9 @@ struct image {
 	char used_by[32];
 };
 
+/* Can the bytes inside all layers be read at random without unpacking? */
+bool image_at_random(const struct image *image);
+
 /* A run of pipeline steps: from one descriptor to another. */
 #define JOB_STEPS PLAN_STEPS
 struct job {
@@ -188,6 +197,10 @@ struct job {
 	/* What the descriptor holds: the user's input as probed, or a file
 	 * that an earlier step made. */
 	bool made;
+	/* The layers of the input, as the probe found them: `start` may have
+	 * lost some of the outer ones. */
+	uint32_t layers;
+	struct image_layer layer[LIMIT_COMPRESSIONS];
 	char format[TAG_LEN]; /* of the bytes inside all compressions */
 	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */

@@ -66,7 +66,7 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	snprintf(image->gpt, sizeof image->gpt, "%s",
 		 !seen ? "unknown" : wish->gpt ? "at-end" : "none");
 	image->size = wish->size;
-	image->size_known = wish->size && !wish->archive;
+	image->size_known = wish->size;
 	image->allocated = data;
 	image->native = true;
 	image->ordered = !strcmp(wish->from, "raw");
@@ -87,9 +87,14 @@ static inline void case_image(const struct wish *wish, struct image *image)
 		image->layer[0].size_known = !strcmp(wish->wrap, "xz");
 		image->layer[0].size = data;
 	}
-	if (wish->archive)
-		snprintf(image->layer[image->layers++].tag,
-			 sizeof image->layer[0].tag, "%s", wish->archive);
+	if (wish->archive) {
+		struct image_layer *layer = &image->layer[image->layers++];
+
+		snprintf(layer->tag, sizeof layer->tag, "%s", wish->archive);
+		layer->size_known = true;
+		layer->size = data;
+		layer->inside = stream ? LAYER_STREAM : LAYER_WINDOW;
+	}
 }
 
 static inline void case_start(const struct wish *wish, struct state *start)
