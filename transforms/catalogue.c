@@ -22,6 +22,7 @@ extern const struct transition transition_convert_stream_aside;
 extern const struct transition transition_compress;
 extern const struct transition transition_spool;
 extern const struct transition transition_test;
+extern const struct transition transition_checksum;
 extern const struct transition transition_check;
 extern const struct transition transition_check_output;
 extern const struct transition transition_resize_file;
@@ -50,6 +51,7 @@ const struct transition *const catalogue[] = {
 	&transition_compress,
 	&transition_spool,
 	&transition_test,
+	&transition_checksum,
 	&transition_check,
 	&transition_check_output,
 	&transition_resize_file,
