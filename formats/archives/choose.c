@@ -222,8 +222,17 @@ bool choose_stops(const struct choose *choose,
 	return choose->images && choose->count == number + 1;
 }
 
-bool choose_doubts(const struct choose *choose,
-		   const struct archive_member *later)
+static const char *named_name(const void *opaque, unsigned i)
 {
-	return is_candidate(choose, later);
+	return ((const struct choose *)opaque)->named[i];
+}
+
+int choose_refuse_named(const struct choose *choose, struct err *err)
+{
+	const struct member_list list = { .opaque = choose,
+					  .count = choose->named_count,
+					  .name = named_name };
+
+	member_choose(&list, NULL, err);
+	return -1;
 }

@@ -26,7 +26,7 @@ enum choose_rank choose_rank(const struct archive_member *member);
 struct choose {
 	/* What a description lists, in its order; 0: there is none. */
 	unsigned named_count;
-	char (*named)[ARCHIVE_NAME_LEN]; /* borrowed */
+	char (*named)[ARCHIVE_NAME_LEN]; /* borrowed; or NULL */
 	/* Found so far; release with choose_clear. */
 	struct archive_member *found;
 	unsigned count;
@@ -51,8 +51,7 @@ void choose_clear(struct choose *choose);
 bool choose_stops(const struct choose *choose,
 		  const struct archive_member *member, const char *wanted);
 
-/* ... and does one that comes after it make the choice ambiguous? */
-bool choose_doubts(const struct choose *choose,
-		   const struct archive_member *later);
+/* ERR_USAGE with what the description lists: one of them is to be chosen. */
+int choose_refuse_named(const struct choose *choose, struct err *err);
 
 #endif

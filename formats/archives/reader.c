@@ -355,8 +355,13 @@ struct extract {
 static int extract_pull(void *opaque, void *buf, size_t len, size_t *got,
 			struct err *err)
 {
-	return archive_read(((struct extract *)opaque)->reader, buf, len, got,
-			    err);
+	struct extract *extract = opaque;
+
+	if (archive_read(extract->reader, buf, len, got, err) < 0)
+		return -1;
+	if (extract->what.pass)
+		extract->what.pass(extract->what.opaque, buf, *got);
+	return 0;
 }
 
 /* Ends as archive_next does. */
@@ -368,7 +373,8 @@ static int extract_finish(void *opaque, struct err *err)
 
 	while ((result = archive_next(extract->reader, &member, err)) > 0)
 		if (extract->what.after &&
-		    extract->what.after(extract->what.opaque, &member, err) < 0)
+		    extract->what.after(extract->what.opaque, extract->reader,
+					&member, err) < 0)
 			return -1;
 	return result < 0 ? -1 : source_finish(extract->reader->source, err);
 }
@@ -378,6 +384,8 @@ static void extract_close(void *opaque)
 	struct extract *extract = opaque;
 
 	archive_close(extract->reader);
+	if (extract->what.close)
+		extract->what.close(extract->what.opaque);
 	free(extract);
 }
 
@@ -402,20 +410,17 @@ static int go_to(struct archive_reader *reader, uint32_t number,
 struct source *archive_extract(const struct archive_extract *what,
 			       struct source *source, struct err *err)
 {
-	struct archive_reader *reader = archive_open(what->tag, source, err);
+	struct extract *extract = mem_zalloc(sizeof *extract);
 	struct archive_member member;
-	struct extract *extract;
 	struct source *stream;
 
-	if (!reader)
-		return NULL;
-	if (go_to(reader, what->number, &member, err) < 0) {
-		archive_close(reader);
+	extract->what = *what;
+	extract->reader = archive_open(what->tag, source, err);
+	if (!extract->reader ||
+	    go_to(extract->reader, what->number, &member, err) < 0) {
+		extract_close(extract);
 		return NULL;
 	}
-	extract = mem_zalloc(sizeof *extract);
-	extract->what = *what;
-	extract->reader = reader;
 	stream = files_stream(&extract_ops, extract);
 	stream->size_known = member.size_known;
 	stream->size = member.size;
@@ -467,6 +472,8 @@ struct source *archive_extract(const struct archive_extract *what,
 			       struct source *source, struct err *err)
 {
 	archive_open(what->tag, source, err);
+	if (what->close)
+		what->close(what->opaque);
 	return NULL;
 }
 

@@ -36,16 +36,18 @@ int archive_read(struct archive_reader *reader, void *buf, size_t len,
 /* Accepts NULL, returns NULL. */
 struct archive_reader *archive_close(struct archive_reader *reader);
 
-/* Member number `number` as a stream of its own. At its end the rest of the
- * archive is gone through; `after`, optional, is shown each member there and
- * may object, with an error. Its size is known where the archive says it.
- * `opaque` is borrowed. */
+/* Member number `number` as a stream of its own, its size known where the
+ * archive says it. At its end the rest of the archive is gone through. */
 struct archive_extract {
 	const char *tag;
 	uint32_t number;
-	int (*after)(void *opaque, const struct archive_member *member,
-		     struct err *err);
-	void *opaque;
+	/* Each optional: bytes as they pass; each member behind, which may be
+	 * read and objected to, with an error; the stream is closed. */
+	void (*pass)(void *opaque, const void *bytes, size_t len);
+	int (*after)(void *opaque, struct archive_reader *reader,
+		     const struct archive_member *member, struct err *err);
+	void (*close)(void *opaque);
+	void *opaque; /* given to `close`, also when opening fails */
 };
 struct source *archive_extract(const struct archive_extract *what,
 			       struct source *source, struct err *err);

@@ -238,3 +238,80 @@ both_ways() {
 		[[ $output == *"member 0: disk.qcow2"* ]] || fail "$output"
 	done
 }
+
+make_ova() { python3 "$fixtures/make_ova.py" "$@"; }
+
+# an_ova_disk: disk.vmdk, and the raw disk that it is.
+an_ova_disk() {
+	make_odd_disk disk.raw
+	qemu-img convert -O vmdk -o subformat=streamOptimized disk.raw \
+		disk.vmdk
+	qemu-img convert -O raw disk.vmdk disk.raw
+}
+
+@test "appliances: the disk that the description lists, of any version" {
+	here || return 0
+	an_ova_disk
+	local version
+	for version in 0.9 1.0 2.0; do
+		make_ova in.ova disk.vmdk --ovf $version
+		both_ways in.ova
+	done
+	# What is not listed is none, whatever it is called.
+	cp disk.raw stray.raw
+	tar -rf in.ova stray.raw
+	runs 0 --force in.ova out.raw
+	same_bytes disk.raw out.raw
+	gzip -k in.ova
+	runs 0 --force in.ova.gz out.raw
+	same_bytes disk.raw out.raw
+}
+
+@test "appliances: several disks, in the order of the description" {
+	here || return 0
+	an_ova_disk
+	cp disk.vmdk second.vmdk
+	make_ova in.ova second.vmdk disk.vmdk --reverse
+	fails 64 "*holds 2 disks; choose one with --member: 0 disk.vmdk, 1 second.vmdk" \
+		in.ova out.raw
+	fails 64 "*holds 2 disks; choose one with --member: 0 disk.vmdk, 1 second.vmdk" \
+		-O raw - out.raw < <(cat in.ova)
+	runs 0 --member 0 plan in.ova out.raw
+	runs 0 --member 0 info in.ova
+	[[ $output == *"member 3: disk.vmdk"* ]] || fail "$output"
+	run -0 "$IMGCONV" --member 0 -O raw - out.raw < <(cat in.ova)
+	same_bytes disk.raw out.raw
+}
+
+@test "appliances: the manifest holds, wherever it stands" {
+	here || return 0
+	an_ova_disk
+	local kind
+	for kind in none sha1 sha256 sha512; do
+		make_ova in.ova disk.vmdk --manifest $kind
+		both_ways in.ova
+		make_ova in.ova disk.vmdk --manifest $kind --manifest-last
+		both_ways in.ova
+	done
+	make_ova bad.ova disk.vmdk --break-digest ovf
+	fails 65 "bad.ova: ova: bad.ovf: the SHA-256 is *, the manifest says *" \
+		bad.ova none.raw
+	make_ova bad.ova disk.vmdk --break-digest disk --manifest-last
+	fails 65 "*disk.vmdk: the SHA-256 is *, the manifest says *" -O raw - \
+		none.raw < <(cat bad.ova)
+	nothing_at none.raw
+}
+
+@test "appliances: descriptions that are refused" {
+	here || return 0
+	an_ova_disk
+	make_ova in.ova disk.vmdk --entity
+	fails 65 "*declares entities*" in.ova out.raw
+	make_ova in.ova disk.vmdk --chunked
+	fails 69 "*a disk is in chunks of 1048576 bytes*" in.ova out.raw
+	echo '<Envelope>' >broken.ovf
+	tar -cf broken.ova broken.ovf disk.vmdk
+	fails 65 "*broken.ovf: description of 11 bytes is not well-formed*" \
+		broken.ova out.raw
+	nothing_at out.raw
+}
