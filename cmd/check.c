@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cmd/answer.h"
+#include "cmd/checksums.h"
 #include "cmd/commands.h"
 
 /* A damaged image can have millions: as many as anybody reads are listed in
@@ -41,12 +42,17 @@ static void print_json(const struct settings *settings,
 	json_put_text(json, "format", image->format);
 	json_put_number(json, "corruptions", done->corruptions);
 	json_put_number(json, "leaks", done->leaks);
+	if (done->verified)
+		json_put_number(json, "checksums", done->verified);
 	json_put(json, "findings", take_findings);
 	json_print_pretty(stdout, json);
 }
 
 static void print_text(const struct protocol_done *done)
 {
+	if (done->verified)
+		printf("The checksum%s as expected.\n",
+		       done->verified == 1 ? " is" : "s are");
 	if (!done->corruptions && !done->leaks) {
 		printf("No errors were found.\n");
 		return;
@@ -81,17 +87,23 @@ static int inspect(const struct settings *settings, struct conductor *conductor,
 	return 0;
 }
 
-static int answer(const struct settings *settings, struct conductor *conductor,
+static int answer(const struct settings *settings, struct ui *ui,
+		  struct conductor *conductor,
 		  struct protocol_done *done, struct err *err)
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
+	struct expectations expect;
 	const struct driver *driver;
 
 	if (conductor_probe(conductor, image, err))
 		return err_in(err, "%s", settings->label[0]);
+	if (checksums_make(settings, ui, conductor_name(conductor), image,
+			   &expect, err) < 0)
+		return -1;
+	conductor_expect(conductor, &expect);
 	driver = driver_by_name(image->format);
 	/* What is around it was checked by decoding it to its end. */
-	if (!image->layers && (!driver || !driver->check))
+	if (!image->layers && !expect.count && (!driver || !driver->check))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: %s: has nothing that could be checked",
 			       settings->label[0], image->format);
@@ -107,7 +119,7 @@ int command_check(const struct settings *settings)
 		conductor_open(settings->argument[0], settings, ui, &err);
 
 	if (conductor)
-		answer(settings, conductor, &done, &err);
+		answer(settings, ui, conductor, &done, &err);
 	conductor_close(conductor);
 	return answer_end(ui, &err, done.corruptions ? 2 : done.leaks ? 3 : 0);
 }

@@ -279,11 +279,20 @@ static int pass_spool(struct conductor *conductor, uint32_t name,
 	return fd < 0 ? -1 : pass_fd(conductor, name, fd, err);
 }
 
+void conductor_expect(struct conductor *conductor,
+		      const struct expectations *expect)
+{
+	conductor->expect = *expect;
+}
+
 int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 		      const struct conductor_answers *answers,
 		      struct protocol_done *done, struct err *err)
 {
 	const struct image *image = &conductor->image;
+	const struct expectations *expect =
+		what == PROTOCOL_CHECK && conductor->expect.count
+			? &conductor->expect : NULL;
 	bool unpack = !conductor->probed || !conductor->file[0].seekable ||
 		      !image_at_random(image);
 
@@ -296,7 +305,8 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 	if (unpack && what != PROTOCOL_INFO &&
 	    pass_spool(conductor, PROTOCOL_FD_SPOOL, err) < 0)
 		return -1;
-	if (conversation_tell(conductor, what, NULL, 0, err) < 0)
+	if (conversation_tell(conductor, what, expect,
+			      expect ? sizeof *expect : 0, err) < 0)
 		return -1;
 	return conversation_hear(conductor, PROTOCOL_DONE, done, answers, err);
 }

@@ -50,6 +50,10 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 		      const struct conductor_answers *answers,
 		      struct protocol_done *done, struct err *err);
 
+/* What inspections by PROTOCOL_CHECK shall find of the input's digests. */
+void conductor_expect(struct conductor *conductor,
+		      const struct expectations *expect);
+
 /* Run a job: `fds` by enum protocol_fd, -1 for none (all stay the caller's;
  * PROTOCOL_FD_INPUT -1: the input this conductor was opened on). */
 int conductor_run(struct conductor *conductor, const struct job *job,

@@ -29,6 +29,7 @@ struct conductor {
 	struct policy policy;
 	struct parts_list *parts; /* borrowed; or NULL */
 	struct image image;
+	struct expectations expect; /* for CHECK */
 	bool probed;
 	bool busy; /* an answer is awaited */
 };

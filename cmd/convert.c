@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cmd/appliance.h"
+#include "cmd/checksums.h"
 #include "cmd/commands.h"
 #include "cmd/conductor.h"
 #include "cmd/execute.h"
@@ -28,6 +29,7 @@ struct conversion {
 	struct ui *ui;
 	struct conductor *conductor;
 	struct image image;
+	struct expectations expect;
 	struct planning planning;
 	struct plan plan;
 	struct output *out;
@@ -80,12 +82,16 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->label);
-	if (refuse_consume(conversion, err) < 0)
+	if (refuse_consume(conversion, err) < 0 ||
+	    checksums_make(settings, conversion->ui,
+			   conductor_name(conversion->conductor),
+			   &conversion->image, &conversion->expect, err) < 0)
 		return -1;
 	const struct planning_paths paths = {
 		.input = conductor_input(conversion->conductor),
 		.input_fd = conductor_input_fd(conversion->conductor),
 		.output = conversion->output,
+		.expect = &conversion->expect,
 		.in_place = conversion->in_place,
 	};
 	if (planning_make(&conversion->planning, settings,

@@ -66,6 +66,15 @@ static bool goes_aside(const struct plan_step *last)
 	return !strcmp(tag_after(last, TAG_PLACE), "temp");
 }
 
+/* Or does a run that ends so only look at the image, which stays? */
+static bool moves_data(const struct plan_step *last)
+{
+	const char *place = tag_after(last, TAG_PLACE);
+
+	return !strcmp(place, "temp") ? how_of(last)->ends
+				      : strcmp(place, "input") != 0;
+}
+
 /* A walk that keeps bytes aside; not a run whose output is the temp file. */
 static bool needs_spool(const struct plan *plan, unsigned first, unsigned end)
 {
@@ -83,6 +92,26 @@ static void set_name(char *out, size_t room, const char *path)
 	const char *name = slash ? slash + 1 : path;
 
 	snprintf(out, room, "%s", strlen(name) < room ? name : "");
+}
+
+/* What is verified by a run: all of what it reads of the input, and of what
+ * an earlier run put aside only what that one did not go into. */
+static void set_expectations(const struct place *place, struct job *job)
+{
+	const struct price_list *list =
+		&place->execution->planning->price_list;
+	unsigned inside = state_depth(&job->start, TAG_WRAPS);
+
+	if (place->at_output)
+		return;
+	for (unsigned i = 0; i < list->expect.count; i++) {
+		const struct expectation *one = &list->expect.list[i];
+		bool seen = one->depth + inside <= job->layers ||
+			    strcmp(job->start.tag[TAG_LAYOUT], "original");
+
+		if (place->temp_fd < 0 || !seen)
+			job->expect.list[job->expect.count++] = *one;
+	}
 }
 
 static void fill_job(const struct place *place, unsigned first, unsigned end,
@@ -105,6 +134,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->layers = execution->planning->price_list.image.layers;
 	memcpy(job->layer, execution->planning->price_list.image.layer,
 	       sizeof job->layer);
+	set_expectations(place, job);
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
 	job->stated = settings->from != NULL;
@@ -166,6 +196,7 @@ static int run_worker(struct place *place, const struct job *job,
 		done->spooled += now->spooled;
 		done->measured += now->measured;
 		done->made = now->made;
+		done->verified += now->verified;
 		if (now->has_size) {
 			done->has_size = true;
 			done->size = now->size;
@@ -238,14 +269,15 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 {
 	const struct execution *execution = place->execution;
 	const struct plan *plan = execution->plan;
-	bool aside = goes_aside(&plan->step[end - 1]);
+	bool moves = moves_data(&plan->step[end - 1]);
+	bool aside = moves && goes_aside(&plan->step[end - 1]);
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int temp = -1;
 	AUTO_FD int spool = -1;
 	struct tool_server server;
 	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1, -1 };
 
-	fill_job(place, first, end, aside, job);
+	fill_job(place, first, end, aside || !moves, job);
 	if (aside)
 		temp = open_temp(execution, err);
 	if (aside && temp < 0)
@@ -257,7 +289,7 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	}
 	if (aside)
 		fds[PROTOCOL_FD_OUTPUT] = temp;
-	else if (execution->output)
+	else if (execution->output && moves)
 		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	fds[PROTOCOL_FD_DATA] =
@@ -265,6 +297,8 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	if (serve_input(place, first, end, &server, err) < 0 ||
 	    run_served(place, job, fds, &server, done, err) < 0)
 		return -1;
+	if (!moves)
+		return 0;
 	if (place->temp_fd >= 0)
 		close(place->temp_fd);
 	place->temp_fd = STEAL_FD(temp);
@@ -416,6 +450,11 @@ int execute_plan(const struct execution *execution,
 		}
 		i = end;
 	}
+	/* Whatever the plan was. */
+	if (!result &&
+	    done->verified < execution->planning->price_list.expect.count)
+		result = err_set(err, ERR_BUG,
+				 "a checksum was not looked at");
 	if (place.temp_fd >= 0)
 		close(place.temp_fd);
 	return result;

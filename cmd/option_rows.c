@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "cmd/checksum.h"
 #include "cmd/options.h"
 #include "cmd/wraps.h"
 #include "formats/foreign.h"
@@ -396,6 +397,21 @@ static int apply_uuid(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_checksum(struct settings *settings, const char *text,
+			  struct err *err)
+{
+	const unsigned most =
+		sizeof settings->checksum / sizeof *settings->checksum;
+	struct checksum_word word;
+
+	if (checksum_read_word(text, &word, err) < 0)
+		return -1;
+	if (settings->checksum_count == most)
+		return err_set(err, ERR_USAGE, "more than %u of them", most);
+	settings->checksum[settings->checksum_count++] = text;
+	return 0;
+}
+
 static int apply_plan(struct settings *settings, const char *text,
 		      struct err *err)
 {
@@ -494,6 +510,9 @@ const struct option_row option_rows[] = {
 	  SHAPED, CALL(apply_member_name) },
 	{ "tar-format", 0, "ustar|gnu", "the dialect of a tar, default ustar",
 	  SHAPED, CALL(apply_tar_format) },
+	{ "checksum", 0, "[KIND:]HEX|FILE",
+	  "the input must have this digest, or the one in FILE",
+	  ROUTED | CHECK, CALL(apply_checksum) },
 	{ "secret", 0, "FILE", "the pass phrase of an encrypted input",
 	  ROUTED, CALL(apply_secret) },
 	{ "allow-references", 0, "[=DIR]",

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cmd/answer.h"
+#include "cmd/checksums.h"
 #include "cmd/commands.h"
 #include "cmd/plan_dot.h"
 #include "cmd/planning.h"
@@ -17,6 +18,7 @@
 
 /* Everything an answer is made of. */
 struct plans {
+	struct ui *ui; /* borrowed */
 	struct planning planning;
 	struct plan *list; /* malloc'ed */
 	unsigned count;
@@ -147,15 +149,20 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
 	const struct problem *problem = &plans->planning.problem;
 	bool in_place = settings->command->run == command_resize;
+	struct expectations expect;
 	const struct planning_paths paths = {
 		.input = conductor_input(conductor),
 		.input_fd = conductor_input_fd(conductor),
 		.output = settings->argument[in_place ? 0 : 1],
+		.expect = &expect,
 		.in_place = in_place,
 	};
 
 	if (conductor_probe(conductor, image, err))
 		return err_in(err, "%s", settings->label[0]);
+	if (checksums_make(settings, plans->ui, conductor_name(conductor),
+			   image, &expect, err) < 0)
+		return -1;
 	if (planning_make(&plans->planning, settings, image, &paths, err))
 		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
@@ -181,6 +188,7 @@ int command_plan(const struct settings *settings)
 	struct conductor *conductor =
 		conductor_open(settings->argument[0], settings, ui, &err);
 
+	plans->ui = ui;
 	if (conductor)
 		answer(settings, conductor, plans, &err);
 	conductor_close(conductor);

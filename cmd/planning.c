@@ -15,6 +15,7 @@
 #include "io/nbd_source.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
+#include "transforms/expect.h"
 #include "transforms/tagging.h"
 #include "transforms/tags.h"
 
@@ -221,6 +222,7 @@ static void set_circumstance(struct planning *planning,
 	set_wraps(planning);
 	state_set(start, TAG_TEMPLATE,
 		  settings->consume || paths->in_place ? "" : "yes");
+	expect_tag(&planning->price_list.expect, start);
 	state_set(start, TAG_CONSUME, settings->consume ? "yes" : "");
 	state_set(start, TAG_QEMU_IMG, tool_tag(settings, paths, "qemu-img"));
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
@@ -280,6 +282,8 @@ static void set_goal(struct planning *planning,
 		want(goal, TAG_GPT, false, "moved");
 	if (settings->digest || settings->verify)
 		want(goal, TAG_DIGEST, false, "yes");
+	if (planning->price_list.expect.count)
+		want(goal, TAG_CHECKSUM, false, "");
 	/* What is asked of the writer is had only by writing. */
 	if (settings->rewrite || *target->create.compress ||
 	    target->create.option_count || target->create.has_uuid ||
@@ -312,6 +316,8 @@ int planning_make(struct planning *planning, const struct settings *settings,
 		  const struct planning_paths *paths, struct err *err)
 {
 	memset(planning, 0, sizeof *planning);
+	if (paths->expect)
+		planning->price_list.expect = *paths->expect;
 	if (paths->in_place) {
 		if (refusals_in_place(image, paths, err) < 0)
 			return -1;

@@ -48,6 +48,7 @@ struct planning_paths {
 	const struct stat *input;
 	int input_fd;
 	const char *output;
+	const struct expectations *expect; /* of the input's digests */
 	bool in_place; /* imgconv resize: output is the input's path */
 };
 

@@ -45,6 +45,8 @@ struct settings {
 	uint32_t sector_size;	    /* of the output; 0: as the input's */
 	const char *tmpdir;	    /* or NULL */
 	const char *secret; /* a file with a pass phrase; or NULL */
+	const char *checksum[4]; /* --checksum, as it was given */
+	unsigned checksum_count;
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */

@@ -12,7 +12,7 @@
 #include "planner/state.h"
 
 #define NEEDS_MAX 18
-#define SETS_MAX 14
+#define SETS_MAX 16
 #define COST_DEVICES 4
 
 /* What the goal asks of one group. Several wants may name one group. */

@@ -10,7 +10,34 @@
 
 #include "base/checked.h"
 #include "base/units.h"
+#include "transforms/expect.h"
 #include "transforms/tags.h"
+
+struct source *build_expect(struct build *build, unsigned layer,
+			    struct source *source)
+{
+	const struct job *job = build->job;
+	const char *tag = layer && layer <= job->layers
+				  ? job->layer[layer - 1].tag : "";
+
+	return expect_over(&job->expect, layer, tag, source, &build->expected);
+}
+
+static void push(struct build *build, struct source *take_source)
+{
+	build->source[build->depth++] = take_source;
+	take_source = build_expect(build, build->layer, take_source);
+	if (take_source)
+		build->source[build->depth++] = take_source;
+}
+
+/* What comes out of the first step's input. */
+static unsigned first_layer(const struct job *job)
+{
+	unsigned left = state_depth(&job->start, TAG_WRAPS);
+
+	return job->layers > left ? job->layers - left : 0;
+}
 
 void build_init(struct build *build, const struct job *job,
 		struct source *source)
@@ -19,12 +46,23 @@ void build_init(struct build *build, const struct job *job,
 	build->job = job;
 	build->spool_fd = -1;
 	build->format = job->format;
-	build_push(build, source);
+	build->layer = first_layer(job);
+	push(build, source);
 }
 
 void build_push(struct build *build, struct source *take_source)
 {
-	build->source[build->depth++] = take_source;
+	build->layer++;
+	push(build, take_source);
+}
+
+int build_verify(const struct build *build, struct err *err)
+{
+	for (unsigned i = build->depth; i-- > 0;)
+		if (digest_source_is(build->source[i]) &&
+		    source_finish(build->source[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 struct source *build_source(const struct build *build)

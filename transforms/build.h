@@ -20,8 +20,9 @@
 #include "io/source.h"
 #include "transforms/protocol.h"
 
-/* One decoder a layer, and the file. */
-#define BUILD_SOURCES (LIMIT_COMPRESSIONS + 1)
+/* One decoder a layer, what a program serves, and the file; each may have a
+ * digest to be verified. */
+#define BUILD_SOURCES (2 * (LIMIT_COMPRESSIONS + 2))
 
 struct build {
 	const struct job *job;
@@ -34,6 +35,8 @@ struct build {
 	/* Bytes: source[depth - 1] is what the next step sees. */
 	struct source *source[BUILD_SOURCES];
 	unsigned depth;
+	unsigned layer; /* of the input, counted as expectations are */
+	uint32_t expected; /* how many of these are being verified */
 	const char *format; /* of those bytes, inside all layers */
 
 	/* The guest's view, once a step asked for it: one of the two. */
@@ -58,6 +61,14 @@ void build_init(struct build *build, const struct job *job,
 /* A decoder on top of what is there; taken. */
 void build_push(struct build *build, struct source *take_source);
 struct source *build_source(const struct build *build);
+
+/* The same bytes, verified where the job expects something of this layer: a
+ * source over `source` (borrowed), for the caller to finish and close. NULL:
+ * nothing is expected. Also for steps that open layers beside the pipeline. */
+struct source *build_expect(struct build *build, unsigned layer,
+			    struct source *source);
+/* Finish what build_push verifies: everything was read. */
+int build_verify(const struct build *build, struct err *err);
 
 /* Make sure there is a disk (seekable source) or a walk (stream). */
 int build_enter_guest(struct build *build, struct err *err);

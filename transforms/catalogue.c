@@ -25,6 +25,7 @@ extern const struct transition transition_pack_raw;
 extern const struct transition transition_pack_file;
 extern const struct transition transition_spool;
 extern const struct transition transition_test;
+extern const struct transition transition_checksum;
 extern const struct transition transition_check;
 extern const struct transition transition_check_output;
 extern const struct transition transition_resize_file;
@@ -56,6 +57,7 @@ const struct transition *const catalogue[] = {
 	&transition_pack_file,
 	&transition_spool,
 	&transition_test,
+	&transition_checksum,
 	&transition_check,
 	&transition_check_output,
 	&transition_resize_file,

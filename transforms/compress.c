@@ -23,7 +23,7 @@ static bool compress_cost(const struct pricing *pricing, struct cost *out)
 		   list->coefficients->encode[id] * list->threads / threads);
 	out->memory = wrap_encode_memory((enum codec_id)id, list->wrap_level,
 					 threads);
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static int compress_fit(struct build *build, const struct plan_step *step,
@@ -56,6 +56,7 @@ const struct transition transition_compress = {
 		{ TAG_LAYOUT, SET_TO, "fresh" },
 		{ TAG_WHOLE, SET_TO, "yes" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_TO, "" },
 	},
 	.cost = compress_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE,

@@ -32,7 +32,7 @@ static bool convert_cost(const struct pricing *pricing, struct cost *out)
 		costs_serial(out, bytes, c->digest);
 	out->fixed = c->metadata_us / 4;
 	out->memory = (uint64_t)list->threads * 2 * (2 * UNIT_LEN) + 8 * MIB;
-	return true;
+	return costs_verify(pricing, out);
 }
 
 /* With a file system that shares extents, plain runs move no data. */
@@ -43,6 +43,8 @@ static bool convert_random_cost(const struct pricing *pricing,
 
 	if (costs_shares(pricing, pricing->before) &&
 	    goal_reached(pricing->goal, pricing->after)) {
+		if (!costs_verify(pricing, out))
+			return false;
 		/* Run by run instead of one call. */
 		out->fixed = 3 * list->coefficients->clone_us +
 			     list->coefficients->metadata_us;
@@ -113,7 +115,7 @@ static const struct how how_aside = { .where = HOW_PIPELINE,
 	{ TAG_LAYOUT, SET_TO, "fresh" }, { TAG_LEVEL, SET_TO, "file" },   \
 	{ TAG_TEMPLATE, SET_TO, "" }, { TAG_CHECKED, SET_TO, "yes" },     \
 	{ TAG_SNAPSHOTS, SET_TO, "" }, { TAG_BACKING, SET_TO, "" },       \
-	{ TAG_NATIVE, SET_TO, "" }
+	{ TAG_NATIVE, SET_TO, "" }, { TAG_CHECKSUM, SET_TO, "" }
 
 #define CONVERT_FLOWS                                                \
 	{ TAG_PLACE, SET_TO, "flow" }, { TAG_ACCESS, SET_TO, "stream" }

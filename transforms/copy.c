@@ -14,13 +14,13 @@ static bool copy_cost(const struct pricing *pricing, struct cost *out)
 	if (!strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
 	    !strcmp(pricing->before->tag[TAG_PLACE], "input")) {
 		out->fixed = list->coefficients->clone_us;
-		return true;
+		return costs_verify(pricing, out);
 	}
 	costs_flow(pricing, out);
 	/* Where something changes it in place after, that step settles it. */
 	costs_pool(out, costs_stored(list, pricing->before),
 		   list->coefficients->copy);
-	return true;
+	return costs_verify(pricing, out);
 }
 
 const struct transition transition_copy = {
@@ -40,6 +40,7 @@ const struct transition transition_copy = {
 		 * other step may take the copy for a stream. */
 		{ TAG_ACCESS, SET_TO, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_TO, "" },
 	},
 	.cost = copy_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE },

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/checked.h"
+#include "transforms/expect.h"
 #include "transforms/tags.h"
 
 /* Nanoseconds a byte on one core of the machine the figures in bench/ are
@@ -137,6 +139,37 @@ bool costs_shares(const struct pricing *pricing, const struct state *state)
 	       strcmp(state->tag[TAG_SURVEY], "never") &&
 	       !*list->image.inner && (!inner || !*inner || *inner == '|') &&
 	       (!wraps || !*wraps) && !goal_value(pricing->goal, TAG_DIGEST);
+}
+
+void costs_digest(const struct price_list *list, struct cost *out)
+{
+	const struct coefficients *c = list->coefficients;
+
+	for (unsigned i = 0; i < list->expect.count; i++) {
+		unsigned depth = list->expect.list[i].depth;
+		double bytes = layer_size(&list->image, depth);
+
+		costs_serial(out, bytes, c->digest);
+		if (!depth)
+			out->read[list->device[DEVICE_INPUT]] +=
+				bytes * c->read / 1000;
+	}
+}
+
+bool costs_verify(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	unsigned wraps =
+		(unsigned)min_u64(state_depth(pricing->before, TAG_WRAPS),
+				  state_depth(pricing->after, TAG_WRAPS));
+
+	if (!*pricing->before->tag[TAG_CHECKSUM] ||
+	    *pricing->after->tag[TAG_CHECKSUM])
+		return true;
+	if (expect_deepest(&list->expect) + wraps > list->image.layers)
+		return false;
+	costs_digest(list, out);
+	return true;
 }
 
 /* Slots of the pump, tables, the program itself. */

@@ -36,6 +36,7 @@ enum { DEVICE_INPUT, DEVICE_OUTPUT, DEVICE_TEMP };
 struct price_list {
 	const struct coefficients *coefficients;
 	struct image image;
+	struct expectations expect;
 	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
 	unsigned threads;
 	uint64_t memory;
@@ -58,6 +59,13 @@ void costs_settle(const struct pricing *pricing, struct cost *out);
 /* Will a conversion from `state` share its plain runs with the input, so that
  * no data moves? */
 bool costs_shares(const struct pricing *pricing, const struct state *state);
+
+/* With a step that takes TAG_CHECKSUM away the run reads whatever is expected
+ * to have a certain digest: adds what that costs. False: some of that is
+ * inside a layer that was not taken off. */
+bool costs_verify(const struct pricing *pricing, struct cost *out);
+/* The digests and the reading for them. */
+void costs_digest(const struct price_list *list, struct cost *out);
 
 /* What of the memory is the encoders', and the decoders' while something is
  * encoded: the rest is the pump's and the tables'. */

@@ -5,6 +5,7 @@
 
 #include "formats/codecs/wrap.h"
 #include "transforms/costs.h"
+#include "transforms/expect.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
@@ -45,7 +46,7 @@ static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 		costs_serial(out, inside, ns);
 	out->memory = costs_decoders_memory(list->memory,
 					    encodes(pricing->goal));
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static int decompress_fit(struct build *build, const struct plan_step *step,
@@ -80,6 +81,7 @@ const struct transition transition_decompress = {
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_POP, "" },
 		/* There are no extents of it to share. */
 		{ TAG_CLONE, SET_TO, "" },
 	},
@@ -97,8 +99,14 @@ static bool blocks_cost(const struct pricing *pricing, struct cost *out)
 	costs_flow(pricing, out);
 	costs_pool(out, inside * list->image.redecode,
 		   list->coefficients->decode[id]);
+	/* A digest of what is inside is made by decoding it in order too. */
+	if (list->expect.count &&
+	    expect_deepest(&list->expect) +
+			    state_depth(pricing->after, TAG_WRAPS) >=
+		    list->image.layers)
+		costs_pool(out, inside, list->coefficients->decode[id]);
 	out->memory = 64 * MIB;
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static int blocks_fit(struct build *build, const struct plan_step *step,
@@ -132,6 +140,7 @@ const struct transition transition_decompress_blocks = {
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_POP, "" },
 		/* There are no extents of it to share. */
 		{ TAG_CLONE, SET_TO, "" },
 	},

@@ -37,13 +37,13 @@ static bool extract_cost(const struct pricing *pricing, struct cost *out)
 			     list->coefficients->decode[CODEC_GZIP]);
 	else if (!strcmp(tag, "7z"))
 		costs_serial(out, inside, list->coefficients->decode[CODEC_XZ]);
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static bool window_cost(const struct pricing *pricing, struct cost *out)
 {
 	costs_flow(pricing, out);
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static int fit(struct build *build, const struct plan_step *step, bool random,
@@ -92,6 +92,7 @@ const struct transition transition_extract = {
 		{ TAG_ACCESS, SET_TO, "stream" },
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_POP, "" },
 		/* There are no extents of it to share. */
 		{ TAG_CLONE, SET_TO, "" },
 	},
@@ -117,6 +118,7 @@ const struct transition transition_window = {
 		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_POP, "" },
 	},
 	.cost = window_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE,

@@ -20,10 +20,14 @@ static struct source *inside(const struct inspected *image)
 
 static int unwrap(struct inspected *image, struct err *err)
 {
-	if (image->depth || (!image->image->layers && image->source->seekable))
+	bool bare = !image->image->layers && image->source->seekable &&
+		    !image->expect;
+
+	if (image->depth || bare)
 		return 0;
-	return tagging_unwrap(image->source, image->image, image->spool_fd,
-			      image->stack, &image->depth, err);
+	return tagging_unwrap(image->source, image->image, image->expect,
+			      image->spool_fd, image->stack, &image->depth,
+			      err);
 }
 
 static struct open_options options_of(const struct inspected *image,
@@ -124,19 +128,30 @@ int inspect_map(struct inspected *image,
 	return 0;
 }
 
+static int verify(const struct inspected *image, struct err *err)
+{
+	for (unsigned i = image->depth; i-- > 0;)
+		if (digest_source_is(image->stack[i]) &&
+		    source_finish(image->stack[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int inspect_check(struct inspected *image, struct check_report *report,
 		  struct err *err)
 {
 	const struct driver *driver = driver_by_name(image->image->format);
 	struct open_options options = options_of(image, true);
 
-	if (!driver || !driver->open)
+	bool opens = driver && driver->open;
+
+	if (!opens && !image->expect)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s images cannot be checked",
 			       image->image->format);
-	if (unwrap(image, err) < 0)
+	if (unwrap(image, err) < 0 || verify(image, err) < 0)
 		return -1;
-	if (!driver->check)
+	if (!opens || !driver->check)
 		return source_finish(inside(image), err);
 	if (driver->check(inside(image), &options, report, err) < 0)
 		return err_in(err, "%s", driver->name);

@@ -16,6 +16,7 @@ struct inspected {
 	const struct protocol_input *about;
 	struct references *references;
 	struct log *log;
+	const struct expectations *expect; /* NULL: none; for inspect_check */
 	int spool_fd; /* for layers that cannot be read at random; or -1 */
 	/* Made by inspect_open, released by inspect_close. */
 	struct source *stack[TAGGING_STACK];
@@ -38,6 +39,7 @@ int inspect_map(struct inspected *image,
 int inspect_info(struct inspected *image, struct facts *facts,
 		 struct err *err);
 
+/* First that its bytes have the digests expected, then what is in them. */
 int inspect_check(struct inspected *image, struct check_report *report,
 		  struct err *err);
 

@@ -52,7 +52,8 @@ static const struct how how = { .where = HOW_PIPELINE, .fit = pack_fit };
 	{ TAG_WRAPS, SET_PUSH, "" }, { TAG_ACCESS, SET_TO, "stream" },     \
 	{ TAG_PLACE, SET_TO, "flow" }, { TAG_LAYOUT, SET_TO, "fresh" },    \
 	{ TAG_WHOLE, SET_TO, "yes" }, { TAG_TEMPLATE, SET_TO, "" },        \
-	{ TAG_CLONE, SET_TO, "" }, { TAG_PACK, SET_TO, "done" }
+	{ TAG_CLONE, SET_TO, "" }, { TAG_PACK, SET_TO, "done" },         \
+	{ TAG_CHECKSUM, SET_TO, "" }
 
 const struct transition transition_pack = {
 	.name = "pack",

@@ -29,7 +29,7 @@
 #include "formats/archives/member_sink.h"
 #include "formats/images/driver.h"
 #include "formats/probe.h"
-#include "io/digest.h"
+#include "io/digest_source.h"
 #include "planner/plan.h"
 #include "planner/state.h"
 
@@ -46,7 +46,8 @@ enum protocol_type {
 	PROTOCOL_RUN,	    /* struct job */
 	PROTOCOL_INFO,	    /* answers FACTS, then DONE */
 	PROTOCOL_MAP,	    /* answers EXTENTS ..., then DONE */
-	PROTOCOL_CHECK,	    /* answers FINDING ..., then DONE */
+	PROTOCOL_CHECK,	    /* struct expectations; answers FINDING ..., then
+			       DONE */
 	PROTOCOL_COMPARE,   /* with a second INPUT; then DONE */
 	/* Worker to conductor. */
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
@@ -191,6 +192,18 @@ struct image {
 /* Can the bytes inside all layers be read at random without unpacking? */
 bool image_at_random(const struct image *image);
 
+/* The bytes at a depth - 0 the input as it is, 1 inside the outermost layer,
+ * and so on - must have this digest. */
+struct expectation {
+	uint32_t depth;
+	struct digest_expected expected;
+};
+
+struct expectations {
+	uint32_t count;
+	struct expectation list[DIGEST_EXPECTED_MOST];
+};
+
 /* A run of pipeline steps: from one descriptor to another. */
 #define JOB_STEPS PLAN_STEPS
 struct job {
@@ -205,6 +218,7 @@ struct job {
 	 * lost some of the outer ones. */
 	uint32_t layers;
 	struct image_layer layer[LIMIT_COMPRESSIONS];
+	struct expectations expect; /* of what this run reads */
 	char format[TAG_LEN]; /* of the bytes inside all compressions */
 	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */
@@ -246,6 +260,7 @@ struct protocol_done {
 	uint64_t padded; /* guest bytes of the output */
 	struct member_made made; /* of the disk of an appliance */
 	uint64_t spooled; /* bytes kept aside by a walk */
+	uint32_t verified; /* expectations that were met */
 	uint64_t measured; /* bytes the output's files would have */
 	/* check */
 	uint64_t corruptions, leaks;

@@ -174,6 +174,8 @@ static int ring_finish(struct ring *ring, struct err *err)
 	}
 	if (pump_feed_end(&ring->feed, err) < 0)
 		return -1;
+	if (pump->check && pump->check(pump->check_opaque, err) < 0)
+		return -1;
 	return writer_finish(pump->writer, pump->padded, err);
 }
 

@@ -34,6 +34,10 @@ struct pump {
 	/* The size that the writer is told, from `size` on; NULL: `size`. */
 	uint64_t (*pad)(void *opaque, uint64_t size);
 	void *pad_opaque;
+	/* Called when everything was read and before the writer makes the
+	 * output valid: last checks of the input; NULL: none. */
+	int (*check)(void *opaque, struct err *err);
+	void *check_opaque;
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
 	/* Called from one thread at a time; `total` 0 when unknown. */
 	void (*progress)(void *opaque, uint64_t done, uint64_t total);

@@ -291,12 +291,13 @@ static int check_trailer(const struct build *build, struct err *err)
 		       "raw to take all bytes as they are", name);
 }
 
-static int check_end(const struct build *build, struct err *err)
+static int check_end(void *opaque, struct err *err)
 {
+	const struct build *build = opaque;
 	uint64_t size;
 
 	if (source_finish(build_source(build), err) < 0 ||
-	    check_trailer(build, err) < 0)
+	    build_verify(build, err) < 0 || check_trailer(build, err) < 0)
 		return -1;
 	if (build->expect_backup && build->walk &&
 	    overlay_walk_below_size(build->walk, &size) &&
@@ -319,6 +320,8 @@ static int pump_build(const struct run *run, struct build *build,
 			     .clone = job->clone && run->data_fd < 0,
 			     .pad = pad_end,
 			     .pad_opaque = &padding,
+			     .check = check_end,
+			     .check_opaque = build,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 
@@ -339,7 +342,7 @@ static int pump_build(const struct run *run, struct build *build,
 		done->spooled = build->walk->spooled;
 	if (pump.padded != pump.size && build->walk && !build->walk_known)
 		tell_padding(run, build->target, pump.size, pump.padded);
-	return check_end(build, err);
+	return 0;
 }
 
 /* Steps that only move bytes: the raw driver on both sides. */
@@ -403,6 +406,9 @@ int run_job(const struct run *run, struct protocol_done *done,
 		result = fit_steps(run, build, step, err);
 		if (!result && (run->output_fd >= 0 || run->job->measure))
 			result = run_pipeline(run, build, done, err);
+		else if (!result)
+			result = build_verify(build, err);
+		done->verified = build->expected;
 		build_clear(build);
 	}
 	free(build);

@@ -16,7 +16,7 @@ static bool spool_cost(const struct pricing *pricing, struct cost *out)
 		bytes * list->coefficients->write / 1000;
 	out->temp = (uint64_t)bytes;
 	out->barrier = true;
-	return true;
+	return costs_verify(pricing, out);
 }
 
 const struct transition transition_spool = {
@@ -33,6 +33,7 @@ const struct transition transition_spool = {
 		{ TAG_ACCESS, SET_TO, "random" },
 		{ TAG_LENGTH, SET_TO, "known" },
 		{ TAG_TEMPLATE, SET_TO, "" },
+		{ TAG_CHECKSUM, SET_TO, "" },
 	},
 	.cost = spool_cost,
 	.how = &(const struct how){ .where = HOW_PIPELINE, .ends = true },

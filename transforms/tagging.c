@@ -17,6 +17,7 @@
 #include "io/files.h"
 #include "io/sink.h"
 #include "io/zero.h"
+#include "transforms/expect.h"
 #include "transforms/layer.h"
 #include "transforms/tagging_survey.h"
 #include "transforms/tags.h"
@@ -390,18 +391,40 @@ static struct source *unwrap_into(struct source *stream, int spool_fd,
 		      : files_source(STEAL_FD(fd), err);
 }
 
+/* With what is expected of the bytes on top. */
+static struct source *unwrap_expect(const struct expectations *expect,
+				    unsigned layer, const char *tag,
+				    struct source *source,
+				    struct source **stack, unsigned *depth)
+{
+	uint32_t count = 0;
+	struct source *over =
+		expect ? expect_over(expect, layer, tag, source, &count)
+		       : NULL;
+
+	if (!over)
+		return source;
+	stack[(*depth)++] = over;
+	return over;
+}
+
 int tagging_unwrap(struct source *source, const struct image *image,
-		   int spool_fd, struct source *stack[TAGGING_STACK],
-		   unsigned *depth, struct err *err)
+		   const struct expectations *expect, int spool_fd,
+		   struct source *stack[TAGGING_STACK], unsigned *depth,
+		   struct err *err)
 {
 	*depth = 0;
+	source = unwrap_expect(expect, 0, "", source, stack, depth);
 	for (unsigned i = 0; i < image->layers; i++) {
-		stack[i] = layer_open(&image->layer[i], source,
-				      source->seekable, 1,
-				      LIMIT_DECODER_MEMORY, err);
-		if (!stack[i])
-			return err_in(err, "%s", image->layer[i].tag);
-		source = stack[(*depth)++];
+		const struct image_layer *layer = &image->layer[i];
+
+		source = layer_open(layer, source, source->seekable, 1,
+				    LIMIT_DECODER_MEMORY, err);
+		if (!source)
+			return err_in(err, "%s", layer->tag);
+		stack[(*depth)++] = source;
+		source = unwrap_expect(expect, i + 1, layer->tag, source,
+				       stack, depth);
 	}
 	if (source->seekable)
 		return 0;

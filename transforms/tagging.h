@@ -25,10 +25,13 @@ void tagging_state(const struct image *image, struct state *out);
 
 /* Open the layers again for `info`, `map`, `check`, `compare` and --verify:
  * bytes inside all compressions, seekable. Layers without an index go to `spool_fd`.
- * The decoders are appended to stack[], bottom first; *depth counts them. */
-#define TAGGING_STACK (LIMIT_COMPRESSIONS + 2)
+ * The decoders are appended to stack[], bottom first; *depth counts them.
+ * `expect` (NULL: nothing) puts a digest_source over each layer of which
+ * something is expected, for the caller to finish. */
+#define TAGGING_STACK (2 * (LIMIT_COMPRESSIONS + 1) + 1)
 int tagging_unwrap(struct source *source, const struct image *image,
-		   int spool_fd, struct source *stack[TAGGING_STACK],
-		   unsigned *depth, struct err *err);
+		   const struct expectations *expect, int spool_fd,
+		   struct source *stack[TAGGING_STACK], unsigned *depth,
+		   struct err *err);
 
 #endif

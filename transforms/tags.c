@@ -19,6 +19,7 @@ static const struct group groups[TAG_COUNT] = {
 	[TAG_LEVEL] = { "level", STYLE_HIDDEN },
 	[TAG_CHECKED] = { "checked", STYLE_HIDDEN },
 	[TAG_WHOLE] = { "whole", STYLE_HIDDEN },
+	[TAG_CHECKSUM] = { "checksum", STYLE_HIDDEN },
 	[TAG_LENGTH] = { "length", STYLE_HIDDEN },
 	[TAG_SURVEY] = { "survey", STYLE_HIDDEN },
 	[TAG_PACK] = { "pack", STYLE_HIDDEN },

@@ -29,6 +29,9 @@ enum {
 	TAG_CHECKED, /* "yes": tables, length and references are known good */
 	TAG_WHOLE,   /* "yes": all compressions around were read through, or
 			were put there by us */
+	TAG_CHECKSUM, /* stack: an element for each layer that still is to be
+			 taken off for the digests that are expected; at
+			 least one until the input itself is read */
 	TAG_LENGTH,  /* "known": the virtual size can be found before reading */
 	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done";
 			"never": it cannot go to what only appends */

@@ -241,6 +241,7 @@ static int inspect_one(struct worker *worker, enum protocol_type what,
 		return inspect_map(image, worker_extents, worker, err);
 	default:
 		result = inspect_check(image, &check.report, err);
+		done->verified = image->expect ? image->expect->count : 0;
 		done->corruptions = check.report.corruptions;
 		done->leaks = check.report.leaks;
 		return result;
@@ -262,8 +263,10 @@ static int inspect_two(struct worker *worker, struct inspected *a,
 	return result;
 }
 
-static void serve_inspection(struct worker *worker, enum protocol_type what)
+static void serve_inspection(struct worker *worker,
+			     const struct channel_message *message)
 {
+	enum protocol_type what = message->type;
 	struct protocol_done done = { .differs = false };
 	struct inspected image;
 	struct err err;
@@ -273,6 +276,9 @@ static void serve_inspection(struct worker *worker, enum protocol_type what)
 		result = attach_input(worker, 0, &err);
 	if (!result) {
 		prepare(worker, 0, &image);
+		if (what == PROTOCOL_CHECK &&
+		    message->len == sizeof *image.expect)
+			image.expect = (const void *)message->body;
 		result = what == PROTOCOL_COMPARE
 				 ? inspect_two(worker, &image, &done, &err)
 				 : inspect_one(worker, what, &image, &done,
@@ -323,7 +329,7 @@ static void serve(struct worker *worker, struct channel_message *message)
 	case PROTOCOL_MAP:
 	case PROTOCOL_CHECK:
 	case PROTOCOL_COMPARE:
-		serve_inspection(worker, message->type);
+		serve_inspection(worker, message);
 		break;
 	default:
 		break;

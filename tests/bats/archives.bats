@@ -296,7 +296,13 @@ an_ova_disk() {
 	make_ova bad.ova disk.vmdk --break-digest ovf
 	fails 65 "bad.ova: ova: bad.ovf: the SHA-256 is *, the manifest says *" \
 		bad.ova none.raw
+	make_ova bad.ova disk.vmdk --break-digest disk
+	fails 65 "*inside ova: the SHA-256 is *, expected * (from the manifest)" \
+		bad.ova none.raw
+	fails 65 "*from the manifest*" bad.ova none.qcow2
+	fails 65 "*from the manifest*" -O raw - none.raw < <(cat bad.ova)
 	make_ova bad.ova disk.vmdk --break-digest disk --manifest-last
+	fails 65 "*from the manifest*" bad.ova none.raw
 	fails 65 "*disk.vmdk: the SHA-256 is *, the manifest says *" -O raw - \
 		none.raw < <(cat bad.ova)
 	nothing_at none.raw

@@ -13,6 +13,7 @@ prepare() {
 	PATH=$PWD/bin:$PATH
 	make_gpt_image disk.raw 24
 	xz -k -1 disk.raw
+	sha256sum disk.raw disk.raw.xz >SHA256SUMS
 	qemu-img convert -O qcow2 disk.raw disk.qcow2
 	cp disk.qcow2 server.qcow2
 	qemu-img snapshot -c before-upgrade server.qcow2
@@ -28,9 +29,9 @@ extract_blocks() {
 		inside {print > name}' "$IMGCONV_SOURCE/README.md"
 }
 
-@test "there are twelve examples" {
+@test "there are thirteen examples" {
 	extract_blocks
-	equal 12 "$(find . -name 'block.*' | wc -l)"
+	equal 13 "$(find . -name 'block.*' | wc -l)"
 }
 
 @test "each example works, and prints what is printed there" {
@@ -57,6 +58,7 @@ extract_blocks() {
 		jq '."virtual-size"')"
 	same_disk raw disk.raw qcow2 small.qcow2
 	xz -dc published.raw.xz | cmp - disk.raw
+	same_disk raw disk.raw qcow2 verified.qcow2
 	same_disk raw disk.raw qcow2 checked.qcow2
 	same_bytes disk.raw before.raw
 	same_disk raw disk.raw qcow2 flat.qcow2

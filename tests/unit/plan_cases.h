@@ -9,6 +9,7 @@
 #include "planner/plan.h"
 #include "transforms/catalogue.h"
 #include "transforms/costs.h"
+#include "transforms/expect.h"
 #include "transforms/tagging.h"
 #include "transforms/tags.h"
 
@@ -31,6 +32,7 @@ struct wish {
 	const char *to_wrap;  /* stack, outermost first, or NULL */
 	const char *compress; /* -c, or NULL */
 	const char *resize;   /* -s: bytes, "+N" too, or NULL */
+	unsigned checksum; /* 1: of the file; 2: of what is inside */
 	bool digest, rewrite, no_fix, consume, chosen, in_place;
 	/* Surroundings. */
 	const char *sink; /* NULL: "file" */
@@ -164,6 +166,8 @@ static inline void case_goal(const struct wish *wish,
 		if (*start->tag[TAG_GPT] && !wish->no_fix)
 			case_want(goal, TAG_GPT, false, "moved");
 	}
+	if (wish->checksum)
+		case_want(goal, TAG_CHECKSUM, false, "");
 	if (wish->digest)
 		case_want(goal, TAG_DIGEST, false, "yes");
 	if (wish->rewrite || wish->compress)
@@ -184,6 +188,12 @@ static inline void case_make(const struct wish *wish,
 	out->list.device[DEVICE_TEMP] = wish->other_fs;
 	tagging_state(&out->list.image, &out->problem.start);
 	case_start(wish, &out->problem.start);
+	if (wish->checksum) {
+		out->list.expect.count = 1;
+		out->list.expect.list[0].depth =
+			wish->checksum > 1 ? out->list.image.layers : 0;
+	}
+	expect_tag(&out->list.expect, &out->problem.start);
 	case_goal(wish, &out->problem.start, &out->problem.goal);
 	out->problem.context = &out->list;
 	out->problem.threads = 4;

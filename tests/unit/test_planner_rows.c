@@ -12,6 +12,8 @@
 /* What the random ones are not sure to come to. */
 static const struct wish chosen[] = {
 	{ .from = "raw", .size = GB, .to = "raw", .consume = true },
+	{ .from = "raw", .size = GB, .to = "raw", .consume = true,
+	  .checksum = 1 },
 	{ .from = "qcow2", .size = GB, .to = "qcow2" },
 	{ .from = "raw", .size = GB, .gpt = true, .to = "raw",
 	  .resize = "2147483648", .in_place = true },
@@ -74,6 +76,7 @@ static void random_wish(struct wish *wish)
 	wish->resize = any(2) ? NULL : any(2) ? "137438953472"
 					      : "+1073741824";
 	wish->digest = rarely();
+	wish->checksum = rarely() ? 1 + any(2) : 0;
 	wish->rewrite = rarely();
 	wish->consume = rarely();
 	wish->chosen = wish->snapshot && any(2);
