@@ -4,7 +4,8 @@
  *
  *   header section | log | metadata | BAT | blocks
  *
- * or, when the size is not known before the end, with the BAT last. Blocks of
+ * or, when the BAT is longer than 1 MiB, with the BAT last: whether the size was
+ * known beforehand is not seen in the bytes. Blocks of
  * a dynamic disk follow each other in the order in which their first data
  * came; those of a fixed one as the guest has them. All of it begins at whole
  * MiB, so runs of blocks can be shared between files.
@@ -105,7 +106,7 @@ struct vhdx_writer {
 	struct vhdx_pages pages;
 	bool size_known;
 	uint64_t size;	    /* when known */
-	uint64_t bat;	    /* its place; 0: at the end */
+	uint64_t bat;	    /* its place, once it is known */
 	uint64_t data;	    /* where blocks begin */
 	uint64_t next;	    /* where the next new block goes */
 	bool allocated;	    /* all of a fixed one, from the start */
@@ -127,6 +128,8 @@ void vhdx_stream_hold(struct vhdx_writer *w, uint64_t offset,
 /* All that stands in front, and what was kept back. Written at once: no unit
  * before has anything to be stored. */
 int vhdx_stream_start(struct vhdx_writer *w, struct err *err);
+/* A BAT behind the blocks of an append-only sink. */
+int vhdx_stream_end(struct vhdx_writer *w, struct err *err);
 /* The BAT by pages, to a sink that seeks. */
 int vhdx_write_bat(struct vhdx_writer *w, uint64_t size, struct err *err);
 
