@@ -178,21 +178,16 @@ static int write_head(struct vhdx_writer *w, const struct vhdx_head *head,
 		      struct err *err)
 {
 	struct sink *sink = w->writer.sink;
-	uint64_t room = w->data - MIB;
 	uint64_t behind = head->metadata_offset + VHDX_METADATA_USED;
 	AUTO_FREE unsigned char *metadata =
 		vhdx_metadata_bytes(&w->config, head, w->identity);
 	AUTO_FREE unsigned char *bytes =
 		vhdx_head_bytes(&w->config, head, w->identity);
 
-	/* Left free when the BAT is elsewhere. */
-	if (w->bat != room &&
-	    sink_zero(sink, room, MIB, SINK_ZERO_SPARSE, err))
-		return -1;
 	if (sink_write(sink, metadata, VHDX_METADATA_USED,
 		       head->metadata_offset, err) ||
-	    sink_zero(sink, behind, MIB - VHDX_METADATA_USED, SINK_ZERO_SPARSE,
-		      err) ||
+	    sink_zero(sink, behind, head->metadata_length - VHDX_METADATA_USED,
+		      SINK_ZERO_SPARSE, err) ||
 	    sink_zero(sink, VHDX_HEAD_LEN,
 		      head->metadata_offset - VHDX_HEAD_LEN, SINK_ZERO_SPARSE,
 		      err))
@@ -215,11 +210,7 @@ static void place_bat(struct vhdx_writer *w, uint64_t size)
 static int vhdx_finish(struct writer *writer, uint64_t size, struct err *err)
 {
 	struct vhdx_writer *w = self(writer);
-	struct vhdx_head head = {
-		.size = size,
-		.metadata_offset = VHDX_SECTION_LEN + w->config.log_size,
-		.bat_length = vhdx_config_bat_length(&w->config, size),
-	};
+	struct vhdx_head head;
 
 	if (vhdx_config_check_size(&w->config, size, err))
 		return -1;
@@ -237,7 +228,7 @@ static int vhdx_finish(struct writer *writer, uint64_t size, struct err *err)
 		return sink_finish(writer->sink, w->next, err);
 	}
 	place_bat(w, size);
-	head.bat_offset = w->bat;
+	vhdx_head_init(&head, w, size);
 	if (vhdx_write_bat(w, size, err) || write_head(w, &head, err))
 		return -1;
 	return sink_finish(writer->sink, w->next, err);

@@ -72,12 +72,18 @@ bool vhdx_pages_fill(const struct vhdx_pages *pages,
 		     uint64_t data, uint64_t number, unsigned char *out);
 void vhdx_pages_clear(struct vhdx_pages *pages);
 
+struct vhdx_writer;
+
 /* ---- write_head.c ---- */
 
 struct vhdx_head {
 	uint64_t size; /* of the disk */
-	uint64_t metadata_offset, bat_offset, bat_length;
+	uint64_t metadata_offset, metadata_length;
+	uint64_t bat_offset, bat_length;
 };
+/* For a disk of `size`, when the BAT has its place. */
+void vhdx_head_init(struct vhdx_head *head, const struct vhdx_writer *w,
+		    uint64_t size);
 
 /* What is not zero of the header section, and of the metadata region. */
 #define VHDX_HEAD_LEN ((size_t)(VHDX_REGIONS_2 + VHDX_REGIONS_LEN))

@@ -104,13 +104,9 @@ static int emit_bat(struct vhdx_writer *w, struct err *err)
 
 int vhdx_stream_start(struct vhdx_writer *w, struct err *err)
 {
-	const struct vhdx_head head = {
-		.size = w->size,
-		.metadata_offset = VHDX_SECTION_LEN + w->config.log_size,
-		.bat_offset = w->bat,
-		.bat_length = vhdx_config_bat_length(&w->config, w->size),
-	};
+	struct vhdx_head head;
 
+	vhdx_head_init(&head, w, w->size);
 	w->started = true;
 	if (emit(w, 0, vhdx_head_bytes(&w->config, &head, w->identity),
 		 VHDX_HEAD_LEN, err) ||
