@@ -37,7 +37,7 @@ static void print_json(const struct settings *settings,
 {
 	struct json *json = json_object_open();
 
-	json_put_text(json, "filename", settings->argument[0]);
+	json_put_text(json, "filename", settings->label[0]);
 	json_put_text(json, "format", image->format);
 	json_put_number(json, "corruptions", done->corruptions);
 	json_put_number(json, "leaks", done->leaks);
@@ -72,7 +72,7 @@ static int inspect(const struct settings *settings, struct conductor *conductor,
 
 	if (conductor_inspect(conductor, PROTOCOL_CHECK, &answers, done, err)) {
 		json_close(findings.list);
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	}
 	if (settings->json)
 		print_json(settings, image, findings.list, done);
@@ -88,13 +88,13 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	const struct driver *driver;
 
 	if (conductor_probe(conductor, image, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	driver = driver_by_name(image->format);
 	/* What is around it was checked by decoding it to its end. */
 	if (!image->layers && (!driver || !driver->check))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: %s: has nothing that could be checked",
-			       settings->argument[0], image->format);
+			       settings->label[0], image->format);
 	return inspect(settings, conductor, image, done, err);
 }
 

@@ -21,9 +21,9 @@ static void print_text(const struct settings *settings,
 		       done->difference);
 	if (sizes) {
 		printf("Sizes differ: ");
-		answer_text(settings->argument[0]);
+		answer_text(settings->label[0]);
 		printf(" has %" PRIu64 " bytes, ", done->size_a);
-		answer_text(settings->argument[1]);
+		answer_text(settings->label[1]);
 		printf(" has %" PRIu64 " bytes.\n", done->size_b);
 	}
 }
@@ -51,8 +51,8 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	/* Both are read at once: the worker alone knows which it was. */
 	if (conductor_inspect(conductor, PROTOCOL_COMPARE, &answers, &done,
 			      err))
-		return err_in(err, "%s and %s", settings->argument[0],
-			      settings->argument[1]);
+		return err_in(err, "%s and %s", settings->label[0],
+			      settings->label[1]);
 	*identical = !done.differs && done.size_a == done.size_b;
 	if (settings->json)
 		print_json(&done, *identical);

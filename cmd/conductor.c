@@ -23,9 +23,26 @@
 #include "io/spool.h"
 #include "transforms/worker.h"
 
-static int open_file(struct conductor_file *file, const char *path,
-		     struct err *err)
+static const char *name_of(const char *path)
 {
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int open_file(struct conductor_file *file, const char *path,
+		     const struct settings *settings, struct err *err)
+{
+	if (remote_kind(path) != REMOTE_NONE) {
+		AUTO_FREE char *shown = remote_shown(path);
+
+		file->name = remote_base(path);
+		return remote_open(path, settings, &file->remote, err) < 0
+			       ? err_in(err, "%s", shown)
+			       : 0;
+	}
+	if (strcmp(path, "-"))
+		file->name = mem_strdup(name_of(path));
 	if (!strcmp(path, "-")) {
 		if (isatty(0))
 			return err_set(err, ERR_USAGE,
@@ -59,19 +76,23 @@ static uint64_t file_size(const struct conductor_file *file)
 	return end < 0 ? 0 : (uint64_t)end;
 }
 
-static const char *name_of(const char *path)
+static void close_file(struct conductor_file *file)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+	remote_close(&file->remote);
+	free(file->name);
+	file->name = NULL;
 }
 
 static int tell_input(struct conductor *conductor, unsigned which,
 		      struct err *err)
 {
 	const struct settings *settings = conductor->settings;
-	const struct conductor_file *file = &conductor->file[which];
+	struct conductor_file *file = &conductor->file[which];
 	struct protocol_input about = {
+		.place = file->remote.place,
 		.seekable = file->seekable,
 		.size = file->seekable ? file_size(file) : 0,
 		.allocated = (uint64_t)file->about.st_blocks * 512,
@@ -85,17 +106,19 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		about.allocated = about.size;
 	if (settings->from && !which)
 		snprintf(about.from, sizeof about.from, "%s", settings->from);
-	if (conductor->policy.path[which])
-		snprintf(about.name, sizeof about.name, "%s",
-			 name_of(conductor->policy.path[which]));
+	if (file->name)
+		snprintf(about.name, sizeof about.name, "%s", file->name);
 	if (settings->member && !which)
 		snprintf(about.member, sizeof about.member, "%s",
 			 settings->member);
 	if (settings->snapshot && !which)
 		snprintf(about.snapshot, sizeof about.snapshot, "%s",
 			 settings->snapshot);
-	return conversation_tell(conductor, PROTOCOL_INPUT, &about,
-				 sizeof about, err);
+	/* From here on the socket is the worker's alone: when it is gone, the
+	 * one who serves it ends. */
+	AUTO_FD int socket = STEAL_FD(file->remote.socket);
+	return conversation_tell_fd(conductor, PROTOCOL_INPUT, &about,
+				    sizeof about, socket, err);
 }
 
 /* By number where the kernel cannot do it at once. */
@@ -158,6 +181,8 @@ struct conductor *conductor_open_bare(const struct settings *settings,
 	conductor->ui = ui;
 	conductor->channel = -1;
 	conductor->file[0].fd = conductor->file[1].fd = -1;
+	conductor->file[0].remote.socket = conductor->file[1].remote.socket =
+		-1;
 	policy_init(&conductor->policy, settings);
 	policy_input(&conductor->policy, 0, path);
 	if (start_worker(conductor, err) < 0)
@@ -169,17 +194,16 @@ struct conductor *conductor_open(const char *path,
 				 const struct settings *settings, struct ui *ui,
 				 struct err *err)
 {
-	struct conductor_file file = { .fd = -1 };
+	struct conductor_file file = { .fd = -1, .remote.socket = -1 };
 	struct conductor *conductor;
 
-	if (open_file(&file, path, err) < 0) {
-		if (file.fd >= 0)
-			close(file.fd);
+	if (open_file(&file, path, settings, err) < 0) {
+		close_file(&file);
 		return NULL;
 	}
 	conductor = conductor_open_bare(settings, ui, path, err);
 	if (!conductor) {
-		close(file.fd);
+		close_file(&file);
 		return NULL;
 	}
 	conductor->file[0] = file;
@@ -191,7 +215,7 @@ struct conductor *conductor_open(const char *path,
 int conductor_second(struct conductor *conductor, const char *path,
 		     struct err *err)
 {
-	if (open_file(&conductor->file[1], path, err) < 0)
+	if (open_file(&conductor->file[1], path, conductor->settings, err) < 0)
 		return -1;
 	policy_input(&conductor->policy, 1, path);
 	return tell_input(conductor, 1, err);
@@ -207,6 +231,13 @@ int conductor_input_fd(const struct conductor *conductor)
 	return conductor->file[0].fd;
 }
 
+const char *conductor_name(const struct conductor *conductor)
+{
+	const char *name = conductor->file[0].name;
+
+	return name ? name : "";
+}
+
 int conductor_probe(struct conductor *conductor, struct image *out,
 		    struct err *err)
 {
@@ -215,9 +246,9 @@ int conductor_probe(struct conductor *conductor, struct image *out,
 		return -1;
 	conductor->image = *out;
 	conductor->probed = true;
-	if (conductor->settings->from || !conductor->policy.path[0])
+	if (conductor->settings->from || !conductor->file[0].name)
 		return 0;
-	return named_check(conductor->policy.path[0], out, err);
+	return named_check(conductor->file[0].name, out, err);
 }
 
 static int pass_fd(struct conductor *conductor, uint32_t name, int fd,
@@ -225,6 +256,17 @@ static int pass_fd(struct conductor *conductor, uint32_t name, int fd,
 {
 	return conversation_tell_fd(conductor, PROTOCOL_FD, &name, sizeof name,
 				    fd, err);
+}
+
+/* A remote one has its socket already. */
+static int pass_input(struct conductor *conductor, unsigned which,
+		      struct err *err)
+{
+	int fd = conductor->file[which].fd;
+
+	return fd < 0 ? 0
+		      : pass_fd(conductor, which ? PROTOCOL_FD_SECOND
+						 : PROTOCOL_FD_INPUT, fd, err);
 }
 
 /* Layers without an index, and pipes, are unpacked to be looked into. */
@@ -243,14 +285,12 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 {
 	const struct image *image = &conductor->image;
 	bool unpack = !conductor->probed || !conductor->file[0].seekable ||
-		      (image->layers && !image->layer[0].index);
+		      !image_at_random(image);
 
-	if (pass_fd(conductor, PROTOCOL_FD_INPUT, conductor->file[0].fd, err) <
-	    0)
+	if (pass_input(conductor, 0, err) < 0)
 		return -1;
 	if (what == PROTOCOL_COMPARE &&
-	    (pass_fd(conductor, PROTOCOL_FD_SECOND, conductor->file[1].fd,
-		     err) < 0 ||
+	    (pass_input(conductor, 1, err) < 0 ||
 	     pass_spool(conductor, PROTOCOL_FD_OUTPUT, err) < 0))
 		return -1;
 	if (unpack && what != PROTOCOL_INFO &&
@@ -320,8 +360,7 @@ struct conductor *conductor_close(struct conductor *conductor)
 		signals_unwatch_worker(conductor->worker);
 	}
 	for (unsigned i = 0; i < 2; i++)
-		if (conductor->file[i].fd >= 0)
-			close(conductor->file[i].fd);
+		close_file(&conductor->file[i]);
 	policy_clear(&conductor->policy);
 	free(conductor);
 	return NULL;

@@ -15,7 +15,7 @@
 struct conductor;
 struct parts_list;
 
-/* Open `path` ("-" is stdin) and fork a worker that can be asked about it. */
+/* Open `path` ("-" is stdin; or a URL) and fork a worker that can be asked about it. */
 struct conductor *conductor_open(const char *path,
 				 const struct settings *settings,
 				 struct ui *ui, struct err *err);
@@ -32,6 +32,8 @@ int conductor_probe(struct conductor *conductor, struct image *out,
  * can be shared. Borrowed. */
 const struct stat *conductor_input(const struct conductor *conductor);
 int conductor_input_fd(const struct conductor *conductor);
+/* Its name without folder, host and so on; "" when it has none. */
+const char *conductor_name(const struct conductor *conductor);
 
 /* Where the answers of an inspection go; each may be NULL. */
 struct conductor_answers {

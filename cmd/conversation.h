@@ -9,10 +9,13 @@
 
 #include "cmd/conductor.h"
 #include "cmd/policy.h"
+#include "cmd/remote.h"
 
 struct conductor_file {
-	int fd; /* -1: none */
-	struct stat about;
+	int fd; /* -1: none, or a remote one */
+	struct remote remote;
+	char *name; /* without folder, host and so on; NULL: none */
+	struct stat about; /* zero for a remote one */
 	uint64_t position; /* of a stream: bytes given out by NEED */
 	bool seekable;
 };

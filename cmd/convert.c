@@ -75,7 +75,7 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 		return -1;
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
-		return err_in(err, "%s", conversion->input);
+		return err_in(err, "%s", settings->label[0]);
 	if (refuse_consume(conversion, err) < 0)
 		return -1;
 	const struct planning_paths paths = {
@@ -87,11 +87,11 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (planning_make(&conversion->planning, settings,
 			  &conversion->image, &paths, err) < 0)
 		return err->kind == ERR_REFUSED
-			       ? err_in(err, "%s", conversion->input)
+			       ? err_in(err, "%s", settings->label[0])
 			       : -1;
 	if (planning_choose(&conversion->planning, settings,
 			    &conversion->plan, err) < 0)
-		return err_in(err, "%s: %s (%s)", conversion->input,
+		return err_in(err, "%s: %s (%s)", settings->label[0],
 			      conversion->image.report.title,
 			      conversion->image.format);
 	return 0;
@@ -154,7 +154,7 @@ static int run_plan(struct conversion *conversion, struct err *err)
 		return err_in(err, "%s", err->kind == ERR_IO ||
 						 err->kind == ERR_CREATE
 					 ? conversion->output
-					 : conversion->input);
+					 : conversion->settings->label[0]);
 	return 0;
 }
 

@@ -164,7 +164,7 @@ static int check_backing_image(const struct creation *creation,
 		return err_set(err, ERR_UNSUPPORTED,
 			       "is compressed as a whole (%s); decompress it "
 			       "to have it as a backing file",
-			       image->layer[0].codec);
+			       image->layer[0].tag);
 	if (!image->native && !creation->backing_format)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "is %s, of which no size is known; give SIZE "

@@ -102,6 +102,9 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->start = plan->step[first].before;
 	job->goal = execution->planning->problem.goal;
 	job->made = place->temp_fd >= 0 || place->at_output;
+	job->layers = execution->planning->price_list.image.layers;
+	memcpy(job->layer, execution->planning->price_list.image.layer,
+	       sizeof job->layer);
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
 	job->stated = settings->from != NULL;
@@ -122,8 +125,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 		set_name(job->create.name, sizeof job->create.name,
 			 execution->output_path);
 	job->sector_size = settings->sector_size;
-	if (strcmp(execution->input_path, "-"))
-		set_name(job->name, sizeof job->name, execution->input_path);
+	set_name(job->name, sizeof job->name, conductor_name(execution->input));
 	if (settings->member)
 		snprintf(job->member, sizeof job->member, "%s",
 			 settings->member);
@@ -391,7 +393,7 @@ static int verify_output(struct place *place, struct protocol_done *done,
 	job->expected_size = done->size;
 	memcpy(job->expected, done->digest, sizeof job->expected);
 	/* Inside compressions, what cannot be read in order is unpacked. */
-	if (*job->start.tag[TAG_COMPRESSION]) {
+	if (*job->start.tag[TAG_WRAPS]) {
 		spool = open_temp(execution, err);
 		if (spool < 0)
 			return -1;

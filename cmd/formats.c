@@ -6,9 +6,11 @@
 #include "cmd/answer.h"
 #include "cmd/commands.h"
 #include "cmd/machine.h"
+#include "formats/archives/reader.h"
 #include "formats/codecs/codec.h"
 #include "formats/foreign.h"
 #include "formats/probe.h"
+#include "planner/words.h"
 
 #define PATH_LEN 4096
 
@@ -44,6 +46,25 @@ static void print_driver(const struct driver *driver)
 		       row->initial ? row->initial : "", row->help);
 }
 
+/* Read, and so not only recognised. */
+static bool is_read(const char *name)
+{
+	return driver_by_name(name) || words_hold(ARCHIVE_TAGS, name);
+}
+
+static void print_archives(void)
+{
+	enum probe_class class;
+	const char *name, *title;
+
+	printf("archives around images:\n");
+	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++)
+		if (words_hold(ARCHIVE_TAGS, name))
+			printf("  %-10s %-10s %s%s\n", name, "read", title,
+			       archive_reader_built() ? ""
+						      : "; not built in");
+}
+
 static void print_known(void)
 {
 	enum probe_class class;
@@ -51,7 +72,7 @@ static void print_known(void)
 
 	printf("recognised by name:\n");
 	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++)
-		if (!driver_by_name(name))
+		if (!is_read(name))
 			printf("  %-12s %-8s %s\n", name,
 			       class == PROBE_ARCHIVE ? "archive" : "image",
 			       title);
@@ -74,6 +95,7 @@ static void print_text(void)
 		printf("  %-10s %s\n",
 		       block_codec_name((enum block_codec_id)id),
 		       built(block_codec_library((enum block_codec_id)id)));
+	print_archives();
 	print_known();
 	printf("tools:\n");
 	for (const char *const *tool = tools; *tool; tool++) {
@@ -169,6 +191,25 @@ static struct json *blocks_json(void)
 	return list;
 }
 
+static struct json *archives_json(void)
+{
+	struct json *list = json_list_open();
+	enum probe_class class;
+	const char *name, *title;
+
+	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++) {
+		if (!words_hold(ARCHIVE_TAGS, name))
+			continue;
+		struct json *json = json_object_open();
+
+		json_put_text(json, "name", name);
+		json_put_text(json, "title", title);
+		json_put_bool(json, "read", archive_reader_built());
+		json_add(list, json);
+	}
+	return list;
+}
+
 static struct json *known_json(void)
 {
 	struct json *list = json_list_open();
@@ -176,7 +217,7 @@ static struct json *known_json(void)
 	const char *name, *title;
 
 	for (unsigned i = 0; (name = probe_known(i, &class, &title)); i++) {
-		if (driver_by_name(name))
+		if (is_read(name))
 			continue;
 		struct json *json = json_object_open();
 
@@ -196,6 +237,7 @@ static void print_json(void)
 	json_put(json, "images", drivers_json());
 	json_put(json, "codecs", codecs_json());
 	json_put(json, "inner-codecs", blocks_json());
+	json_put(json, "archives", archives_json());
 	json_put(json, "recognised", known_json());
 	for (const char *const *tool = tools; *tool; tool++) {
 		char file[PATH_LEN];

@@ -33,7 +33,7 @@ static bool layer_size(const struct image *image, uint32_t index, uint64_t *out)
 
 static const char *layer_name(const struct image *image, uint32_t index)
 {
-	return index < image->layers ? image->layer[index].codec
+	return index < image->layers ? image->layer[index].tag
 				     : image->format;
 }
 
@@ -48,8 +48,13 @@ static void print_layers(const struct image *image)
 		if (layer_size(image, i, &bytes))
 			printf(", %s bytes",
 			       answer_size(bytes, size, sizeof size));
-		if (i < image->layers && image->layer[i].index)
+		if (i < image->layers && image->layer[i].inside == LAYER_BLOCKS)
 			printf(", in blocks that can be read at random");
+		if (i < image->layers && *image->layer[i].member) {
+			printf(", member %" PRIu32 ": ",
+			       image->layer[i].number);
+			answer_text(image->layer[i].member);
+		}
 		putchar('\n');
 	}
 }
@@ -108,12 +113,16 @@ static struct json *layers_json(const struct image *image)
 
 		json_put_text(layer, "name", layer_name(image, i));
 		json_put_text(layer, "kind",
-			      i < image->layers ? "codec" : "image");
+			      i == image->layers ? "image"
+			      : *image->layer[i].member ? "archive"
+							: "codec");
 		if (layer_size(image, i, &bytes))
 			json_put_number(layer, "size", bytes);
 		if (i < image->layers)
 			json_put_bool(layer, "random-access",
-				      image->layer[i].index);
+				      image->layer[i].inside != LAYER_STREAM);
+		if (i < image->layers && *image->layer[i].member)
+			json_put_text(layer, "member", image->layer[i].member);
 		json_add(list, layer);
 	}
 	return list;
@@ -159,13 +168,13 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	char tags[TAGS_LEN];
 
 	if (conductor_probe(conductor, image, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	/* A format that no driver of ours reads has no facts to ask for. */
 	if (image->native &&
 	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	answer_tags(image, tags, sizeof tags);
-	(settings->json ? print_json : print_text)(settings->argument[0], tags,
+	(settings->json ? print_json : print_text)(settings->label[0], tags,
 						   image, facts);
 	return 0;
 }

@@ -152,7 +152,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	/* After an error a list stays open: it must not look complete. */
 	if (conductor_probe(conductor, image, err) ||
 	    conductor_inspect(conductor, PROTOCOL_MAP, &answers, &done, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	begin(&map);
 	flush(&map, false);
 	if (map.json)

@@ -103,7 +103,7 @@ static int measure(const struct settings *settings,
 	    planning_choose(&measuring->planning, settings, &measuring->plan,
 			    err) < 0 ||
 	    execute_plan(&execution, &measuring->done, err) < 0)
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	settle_size(measuring);
 	print(settings, measuring);
 	return 0;

@@ -40,7 +40,7 @@ int named_check(const char *path, const struct image *image, struct err *err)
 	    image->report.class != PROBE_GUEST)
 		return 0;
 	for (unsigned i = 0; i < image->layers; i++)
-		strip(name, image->layer[i].codec);
+		strip(name, image->layer[i].tag);
 	driver = part_of(name);
 	if (driver)
 		return err_set(err, ERR_UNSUPPORTED,

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "cmd/json.h"
+#include "cmd/remote.h"
 
 #define REFERENCES "--allow-references"
 #define ROWS_MAX 64 /* bits of `given` */
@@ -214,6 +215,9 @@ static int take_arguments(struct options *options, struct err *err)
 			return err_set(err, ERR_USAGE,
 				       "an argument is empty (%s takes %s)",
 				       command->name, command->arguments);
+		options->texts[options->text_count] = remote_shown(text);
+		settings->label[settings->argument_count] =
+			options->texts[options->text_count++];
 		settings->argument[settings->argument_count++] = text;
 	}
 	if (settings->argument_count < command->least)
@@ -282,6 +286,10 @@ static int check_needs(const struct options *options, struct err *err)
 	if (settings->consume && is_stream(settings->argument[0]))
 		return err_set(err, ERR_USAGE,
 			       "--consume needs a file, not standard input");
+	if (settings->consume &&
+	    remote_kind(settings->argument[0]) != REMOTE_NONE)
+		return err_set(err, ERR_USAGE,
+			       "--consume needs a file, not a URL");
 	if (settings->verify && is_stream(settings->argument[1]))
 		return err_set(err, ERR_USAGE,
 			       "--verify reads the output again, and standard "
@@ -319,7 +327,8 @@ int options_parse(struct options *options, int argc, char **argv,
 		return 0;
 	}
 	make_table(rows);
-	/* An option's argument is a word or its rest: never more than argc. */
+	/* An option's argument is a word or its rest, a label stands for a word:
+	 * never more than argc. */
 	options->texts = mem_zalloc((size_t)argc * sizeof *options->texts);
 	options->context = poptGetContext("imgconv", argc, copy, rows, 0);
 	if (take_options(options, err) || take_command(options, table, err))

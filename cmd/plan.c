@@ -155,14 +155,14 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	};
 
 	if (conductor_probe(conductor, image, err))
-		return err_in(err, "%s", settings->argument[0]);
+		return err_in(err, "%s", settings->label[0]);
 	if (planning_make(&plans->planning, settings, image, &paths, err))
 		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);
 	if (find(settings, plans, err))
-		return err_in(err, "%s: %s (%s)", settings->argument[0],
+		return err_in(err, "%s: %s (%s)", settings->label[0],
 			      image->report.title, image->format);
 	if (settings->json)
 		print_json(plans);

@@ -208,6 +208,7 @@ static void set_circumstance(struct planning *planning,
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
 	state_set(start, TAG_QEMU_NBD,
 		  settings->secret && nbd_source_built() &&
+				  paths->input_fd >= 0 &&
 				  !refusals_names_otherwise(settings->snapshot)
 			  ? tool_tag(settings, paths, "qemu-nbd") : "");
 	state_set(start, TAG_WRITER,
@@ -234,9 +235,9 @@ static void set_goal(struct planning *planning,
 	bool resized = size && strcmp(size, start->tag[TAG_SIZE]);
 
 	for (unsigned i = 0; i < target->wrap_count; i++)
-		state_push(&stack, TAG_COMPRESSION,
+		state_push(&stack, TAG_WRAPS,
 			   codec_get((enum codec_id)target->wrap[i])->tag);
-	want(goal, TAG_COMPRESSION, false, stack.tag[TAG_COMPRESSION]);
+	want(goal, TAG_WRAPS, false, stack.tag[TAG_WRAPS]);
 	want(goal, TAG_TEMPLATE, true, "yes");
 	want(goal, TAG_FORMAT, false, target->format);
 	want(goal, TAG_INNER, false,
@@ -247,7 +248,6 @@ static void set_goal(struct planning *planning,
 	/* What is not written cannot be walked afterwards, nor do harm. */
 	if (paths->output)
 		want(goal, TAG_CHECKED, false, "yes");
-	want(goal, TAG_ARCHIVE, false, "");
 	if (target->wrap_count)
 		want(goal, TAG_WHOLE, false, "yes");
 	/* Overlays are flattened or refused, never copied. */

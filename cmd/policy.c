@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/remote.h"
 
 void policy_init(struct policy *policy, const struct settings *settings)
 {
@@ -23,7 +24,8 @@ void policy_init(struct policy *policy, const struct settings *settings)
 
 void policy_input(struct policy *policy, unsigned which, const char *path)
 {
-	if (strcmp(path, "-"))
+	/* Elsewhere there is no folder of ours, nor on standard input. */
+	if (strcmp(path, "-") && remote_kind(path) == REMOTE_NONE)
 		policy->path[which] = mem_strdup(path);
 }
 
@@ -71,7 +73,7 @@ static char *allowed_root(const struct policy *policy, uint32_t from,
 	image = policy->path[from];
 	if (!dir && !image) {
 		err_set(err, ERR_REFUSED,
-			"standard input has no folder to look in; give "
+			"the input has no folder to look in; give "
 			"--allow-references=DIR");
 		return NULL;
 	}

@@ -35,7 +35,7 @@ int refusals_in_place(const struct image *image,
 		       "%s: %s%s%s: %s cannot be resized in place; convert it "
 		       "with -s", paths->output, image->report.title,
 		       image->layers ? ", " : "",
-		       image->layers ? image->layer[0].codec : "", why);
+		       image->layers ? image->layer[0].tag : "", why);
 }
 
 /* The output is read back before it has its name: alone. */

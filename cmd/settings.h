@@ -17,6 +17,8 @@ struct settings {
 	const char *program; /* "imgconv", for messages */
 	const struct command *command;
 	const char *argument[3]; /* INPUT OUTPUT, IMAGE, A B, IMAGE SIZE */
+	const char *label[3]; /* the same as messages show them: URLs without
+				 what is secret in them */
 	unsigned argument_count;
 
 	const char *from, *to; /* -f, -O: format names, or NULL */

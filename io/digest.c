@@ -21,35 +21,58 @@ static void must(int result)
 		abort();
 }
 
-struct digest *digest_open(void)
+static const struct {
+	const char *name;
+	size_t len;
+	const EVP_MD *(*method)(void);
+} kinds[DIGEST_KINDS] = {
+	[DIGEST_MD5] = { "MD5", DIGEST_MD5_LEN, EVP_md5 },
+	[DIGEST_SHA1] = { "SHA-1", DIGEST_SHA1_LEN, EVP_sha1 },
+	[DIGEST_SHA224] = { "SHA-224", 28, EVP_sha224 },
+	[DIGEST_SHA256] = { "SHA-256", DIGEST_LEN, EVP_sha256 },
+	[DIGEST_SHA384] = { "SHA-384", 48, EVP_sha384 },
+	[DIGEST_BLAKE2B] = { "BLAKE2b", 64, EVP_blake2b512 },
+	[DIGEST_SHA512] = { "SHA-512", 64, EVP_sha512 },
+};
+
+const char *digest_name(enum digest_kind kind)
+{
+	return kinds[kind].name;
+}
+
+size_t digest_len(enum digest_kind kind)
+{
+	return kinds[kind].len;
+}
+
+struct digest *digest_open_kind(enum digest_kind kind)
 {
 	struct digest *digest = mem_zalloc(sizeof *digest);
 
 	digest->context = EVP_MD_CTX_new();
 	must(digest->context != NULL);
-	must(EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL));
+	if (EVP_DigestInit_ex(digest->context, kinds[kind].method(), NULL) !=
+	    1)
+		return digest_close(digest);
 	return digest;
 }
 
-static struct digest *open_old(const EVP_MD *kind)
+struct digest *digest_open(void)
 {
-	struct digest *digest = mem_zalloc(sizeof *digest);
+	struct digest *digest = digest_open_kind(DIGEST_SHA256);
 
-	digest->context = EVP_MD_CTX_new();
-	must(digest->context != NULL);
-	if (EVP_DigestInit_ex(digest->context, kind, NULL) != 1)
-		return digest_close(digest);
+	must(digest != NULL);
 	return digest;
 }
 
 struct digest *digest_open_md5(void)
 {
-	return open_old(EVP_md5());
+	return digest_open_kind(DIGEST_MD5);
 }
 
 struct digest *digest_open_sha1(void)
 {
-	return open_old(EVP_sha1());
+	return digest_open_kind(DIGEST_SHA1);
 }
 
 void digest_add(struct digest *digest, const void *bytes, size_t len)
@@ -88,14 +111,19 @@ struct digest *digest_close(struct digest *digest)
 	return NULL;
 }
 
-void digest_text(const unsigned char digest[DIGEST_LEN],
-		 char out[DIGEST_TEXT_LEN])
+void digest_hex(const unsigned char *digest, size_t len, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < DIGEST_LEN; i++) {
+	for (size_t i = 0; i < len; i++) {
 		out[2 * i] = digits[digest[i] >> 4];
 		out[2 * i + 1] = digits[digest[i] & 15];
 	}
-	out[DIGEST_TEXT_LEN - 1] = '\0';
+	out[2 * len] = '\0';
+}
+
+void digest_text(const unsigned char digest[DIGEST_LEN],
+		 char out[DIGEST_TEXT_LEN])
+{
+	digest_hex(digest, DIGEST_LEN, out);
 }

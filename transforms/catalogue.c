@@ -8,6 +8,8 @@ extern const struct transition transition_rename;
 extern const struct transition transition_copy;
 extern const struct transition transition_decompress;
 extern const struct transition transition_decompress_blocks;
+extern const struct transition transition_extract;
+extern const struct transition transition_window;
 extern const struct transition transition_resize;
 extern const struct transition transition_resize_stream;
 extern const struct transition transition_gpt_fix;
@@ -34,6 +36,8 @@ const struct transition *const catalogue[] = {
 	&transition_copy,
 	&transition_decompress,
 	&transition_decompress_blocks,
+	&transition_window,
+	&transition_extract,
 	&transition_resize,
 	&transition_resize_stream,
 	&transition_gpt_fix,

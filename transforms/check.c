@@ -67,8 +67,8 @@ static bool check_output_cost(const struct pricing *pricing, struct cost *out)
 }
 
 #define CHECK_NEEDS                                                         \
-	{ TAG_CHECKED, NEED_IS, "" }, { TAG_COMPRESSION, NEED_IS, "" },     \
-	{ TAG_ARCHIVE, NEED_IS, "" }, { TAG_LEVEL, NEED_IS, "file" },       \
+	{ TAG_CHECKED, NEED_IS, "" }, { TAG_WRAPS, NEED_IS, "" },     \
+	{ TAG_LEVEL, NEED_IS, "file" },       \
 	{ TAG_BACKING, NEED_IS, "" }, { TAG_ENCRYPTION, NEED_IS, "" },      \
 	{ TAG_NATIVE, NEED_FILLED, "" }, { TAG_LAYOUT, NEED_IS, "original" }
 

@@ -10,7 +10,7 @@ static bool compress_cost(const struct pricing *pricing, struct cost *out)
 	const struct price_list *list = pricing->context;
 	char tag[TAG_LEN] = "";
 
-	state_top(pricing->after, TAG_COMPRESSION, tag);
+	state_top(pricing->after, TAG_WRAPS, tag);
 	int id = codec_by_name(tag);
 	if (id < 0)
 		return false;
@@ -31,7 +31,7 @@ static int compress_fit(struct build *build, const struct plan_step *step,
 {
 	char tag[TAG_LEN] = "";
 
-	state_top(&step->after, TAG_COMPRESSION, tag);
+	state_top(&step->after, TAG_WRAPS, tag);
 	int id = codec_by_name(tag);
 	if (id < 0 || build->wraps == LIMIT_COMPRESSIONS)
 		return err_set(err, ERR_BUG, "no codec for \"%s\"", tag);
@@ -42,9 +42,9 @@ static int compress_fit(struct build *build, const struct plan_step *step,
 const struct transition transition_compress = {
 	.name = "compress",
 	.title = "put the next compression around the file",
-	.detail = TAG_COMPRESSION,
+	.detail = TAG_WRAPS,
 	.needs = {
-		{ TAG_COMPRESSION, NEED_PUSHABLE, "" },
+		{ TAG_WRAPS, NEED_PUSHABLE, "" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		/* What is inside can no longer be looked at afterwards. */
@@ -52,7 +52,7 @@ const struct transition transition_compress = {
 		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
 	},
 	.sets = {
-		{ TAG_COMPRESSION, SET_PUSH, "" },
+		{ TAG_WRAPS, SET_PUSH, "" },
 		{ TAG_ACCESS, SET_TO, "stream" },
 		{ TAG_PLACE, SET_TO, "flow" },
 		{ TAG_LAYOUT, SET_TO, "fresh" },

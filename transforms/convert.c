@@ -104,7 +104,7 @@ static const struct how how_aside = { .where = HOW_PIPELINE,
 
 /* What every row needs and sets. */
 #define CONVERT_NEEDS                                                       \
-	{ TAG_COMPRESSION, NEED_IS, "" }, { TAG_ARCHIVE, NEED_IS, "" },     \
+	{ TAG_WRAPS, NEED_IS, "" },     \
 	{ TAG_ENCRYPTION, NEED_IS, "" }, { TAG_WRITER, NEED_IS, "native" }, \
 	{ TAG_FORMAT, NEED_GOAL_NAMES, "" }, { TAG_SIZE, NEED_GOAL_SAME, "" }
 
@@ -168,7 +168,7 @@ const struct transition transition_convert_scattered = {
 		{ TAG_PLACE, NEED_IS, "input|flow" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_FORMAT, NEED_GOAL_IS, "raw" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_SINK, NEED_IS, "file|device" },
 		{ TAG_SNAPSHOTS, NEED_NOT, "chosen" },
 		{ TAG_BACKING, NEED_IS, "" },

@@ -31,7 +31,7 @@ const struct transition transition_copy = {
 	.needs = {
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "input|temp" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 	},
 	.sets = {

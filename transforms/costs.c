@@ -70,7 +70,7 @@ double costs_allocated(const struct price_list *list)
 double costs_stored(const struct price_list *list, const struct state *state)
 {
 	const struct image *image = &list->image;
-	unsigned depth = state_depth(state, TAG_COMPRESSION);
+	unsigned depth = state_depth(state, TAG_WRAPS);
 
 	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
 		return layer_size(image, image->layers > depth
@@ -128,7 +128,7 @@ bool costs_shares(const struct pricing *pricing, const struct state *state)
 {
 	const struct price_list *list = pricing->context;
 	const char *inner = goal_value(pricing->goal, TAG_INNER);
-	const char *wraps = goal_value(pricing->goal, TAG_COMPRESSION);
+	const char *wraps = goal_value(pricing->goal, TAG_WRAPS);
 
 	return !strcmp(state->tag[TAG_CLONE], "yes") &&
 	       !strcmp(state->tag[TAG_ACCESS], "random") &&

@@ -13,7 +13,7 @@ static enum codec_id outermost(const struct state *state)
 {
 	char tag[TAG_LEN] = "";
 
-	state_top(state, TAG_COMPRESSION, tag);
+	state_top(state, TAG_WRAPS, tag);
 	int id = codec_by_name(tag);
 	return id < 0 ? CODEC_GZIP : (enum codec_id)id;
 }
@@ -21,7 +21,7 @@ static enum codec_id outermost(const struct state *state)
 /* Shared with encoders then. */
 static bool encodes(const struct goal *goal)
 {
-	const char *wraps = goal_value(goal, TAG_COMPRESSION);
+	const char *wraps = goal_value(goal, TAG_WRAPS);
 
 	return wraps && *wraps;
 }
@@ -32,7 +32,9 @@ static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 	double inside = costs_stored(list, pricing->after);
 	enum codec_id id = outermost(pricing->before);
 	double ns = list->coefficients->decode[id];
-	bool blocks = !strcmp(pricing->before->tag[TAG_INDEX], "yes");
+	char inside_it[TAG_LEN];
+	bool blocks = state_top(pricing->before, TAG_INSIDE, inside_it) &&
+		      !strcmp(inside_it, "blocks");
 
 	costs_flow(pricing, out);
 	/* An index means blocks, which the decoder's own threads share; not
@@ -65,18 +67,18 @@ static int decompress_fit(struct build *build, const struct plan_step *step,
 const struct transition transition_decompress = {
 	.name = "decompress",
 	.title = "take the outermost compression off, as a stream",
-	.detail = TAG_COMPRESSION,
+	.detail = TAG_WRAPS,
 	.needs = {
-		{ TAG_COMPRESSION, NEED_FILLED, "" },
+		{ TAG_WRAPS, NEED_TOP, CODEC_TAGS },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
 		{ TAG_LAYOUT, NEED_IS, "original" },
 	},
 	.sets = {
-		{ TAG_COMPRESSION, SET_POP, "" },
+		{ TAG_WRAPS, SET_POP, "" },
 		{ TAG_ACCESS, SET_TO, "stream" },
 		{ TAG_PLACE, SET_TO, "flow" },
-		{ TAG_INDEX, SET_TO, "" },
+		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
 		/* There are no extents of it to share. */
 		{ TAG_CLONE, SET_TO, "" },
@@ -115,20 +117,20 @@ const struct transition transition_decompress_blocks = {
 	.name = "decompress-blocks",
 	.title = "read inside the outermost compression at random, by its "
 		 "index",
-	.detail = TAG_COMPRESSION,
+	.detail = TAG_WRAPS,
 	.needs = {
-		{ TAG_COMPRESSION, NEED_FILLED, "" },
-		{ TAG_INDEX, NEED_IS, "yes" },
+		{ TAG_WRAPS, NEED_TOP, CODEC_TAGS },
+		{ TAG_INSIDE, NEED_TOP, "blocks" },
 		{ TAG_ACCESS, NEED_IS, "random" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "input|temp" },
 		{ TAG_LAYOUT, NEED_IS, "original" },
 	},
 	.sets = {
-		{ TAG_COMPRESSION, SET_POP, "" },
+		{ TAG_WRAPS, SET_POP, "" },
 		{ TAG_ACCESS, SET_TO, "blocks" },
 		{ TAG_PLACE, SET_TO, "flow" },
-		{ TAG_INDEX, SET_TO, "" },
+		{ TAG_INSIDE, SET_POP, "" },
 		{ TAG_TEMPLATE, SET_TO, "" },
 		/* There are no extents of it to share. */
 		{ TAG_CLONE, SET_TO, "" },

@@ -225,7 +225,7 @@ const struct transition transition_gpt_fix_file = {
 		{ TAG_GPT, NEED_IS, "at-end" },
 		{ TAG_GPT, NEED_GOAL_IS, "moved" },
 		{ TAG_SIZE, NEED_GOAL_SAME, "" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
 		{ TAG_FORMAT, NEED_IS, "raw" },
 		{ TAG_LEVEL, NEED_IS, "file" },
 		{ TAG_PLACE, NEED_IS, "output" },

@@ -80,7 +80,7 @@ const struct transition transition_gpt_fix_qemu = {
 		{ TAG_GPT, NEED_IS, "at-end" },
 		{ TAG_GPT, NEED_GOAL_IS, "moved" },
 		{ TAG_SIZE, NEED_GOAL_SAME, "" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
 		{ TAG_FORMAT, NEED_IS, "qcow2" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		{ TAG_QEMU_IO, NEED_IS, "yes" },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the worker's side of NEED and BYTES. Does not interpret what comes. */
+/* Owns the worker's side of NEED and BYTES, and the choice of what is spoken
+ * with a remote input's server. Does not interpret what comes. */
 #include "transforms/input.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "io/channel.h"
 #include "io/files.h"
+#include "io/nbd_source.h"
 
 /* One request's bytes: an answer fits a message. */
 #define INPUT_REQUEST ((size_t)256 * 1024)
@@ -19,6 +21,8 @@ struct input {
 	int channel;
 	unsigned number;   /* for NEED */
 	int fd;		   /* of a stream; -1 until attached */
+	enum protocol_place place;
+	int socket;	   /* of a remote input, until it is reached; or -1 */
 	uint64_t position; /* of a stream: bytes pulled */
 	struct source *source;
 };
@@ -130,13 +134,17 @@ static const struct source_ops asking_ops = { .read = input_read,
 static const struct stream_ops pull_ops = { .pull = input_pull };
 
 struct input *input_open(int channel, unsigned number,
-			 const struct protocol_input *about)
+			 const struct protocol_input *about, int take_fd)
 {
 	struct input *input = mem_zalloc(sizeof *input);
 
 	input->channel = channel;
 	input->number = number;
 	input->fd = -1;
+	input->place = about->place;
+	input->socket = take_fd;
+	if (input->place != PROTOCOL_PLACE_LOCAL)
+		return input;
 	if (!about->seekable) {
 		input->source = files_stream(&pull_ops, input);
 		return input;
@@ -151,6 +159,35 @@ struct input *input_open(int channel, unsigned number,
 	return input;
 }
 
+static struct source *reach(struct input *input, struct err *err)
+{
+	int fd = STEAL_FD(input->socket);
+
+	if (fd < 0) {
+		err_set(err, ERR_BUG, "nobody serves the input");
+		return NULL;
+	}
+	if (input->place == PROTOCOL_PLACE_NBD)
+		return nbd_source(fd, err);
+	close(fd);
+	err_set(err, ERR_BUG, "place %u of an input", input->place);
+	return NULL;
+}
+
+int input_reach(struct input *input, struct protocol_input *about,
+		struct err *err)
+{
+	if (input->source)
+		return 0;
+	input->source = reach(input, err);
+	if (!input->source)
+		return -1;
+	about->seekable = input->source->seekable;
+	about->size = input->source->size_known ? input->source->size : 0;
+	about->allocated = about->size;
+	return 0;
+}
+
 struct source *input_source(struct input *input)
 {
 	return input->source;
@@ -158,6 +195,13 @@ struct source *input_source(struct input *input)
 
 int input_attach(struct input *input, int take_fd, struct err *err)
 {
+	if (input->place != PROTOCOL_PLACE_LOCAL) {
+		if (source_rewind(input->source, err) < 0)
+			return -1;
+		if (!input->source->seekable)
+			files_stream_forget(input->source);
+		return 0;
+	}
 	if (input->source->seekable) {
 		source_close(input->source);
 		input->source = files_source(take_fd, err);
@@ -177,6 +221,8 @@ struct input *input_close(struct input *input)
 	source_close(input->source);
 	if (input->fd >= 0)
 		close(input->fd);
+	if (input->socket >= 0)
+		close(input->socket);
 	free(input);
 	return NULL;
 }

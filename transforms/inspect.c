@@ -70,7 +70,7 @@ int inspect_info(struct inspected *image, struct facts *facts,
 	memset(facts, 0, sizeof *facts);
 	/* A stream would have to be unpacked for a few numbers more. */
 	if (!image->image->native ||
-	    (image->image->layers && !image->image->layer[0].index) ||
+	    !image_at_random(image->image) ||
 	    !image->source->seekable)
 		return 0;
 	if (inspect_open(image, true, err) < 0)

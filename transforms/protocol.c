@@ -44,8 +44,12 @@ static void check_image(struct image *image)
 {
 	if (image->layers > LIMIT_COMPRESSIONS)
 		image->layers = LIMIT_COMPRESSIONS;
-	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++)
-		clean(image->layer[i].codec, sizeof image->layer[i].codec);
+	for (unsigned i = 0; i < LIMIT_COMPRESSIONS; i++) {
+		clean(image->layer[i].tag, sizeof image->layer[i].tag);
+		clean(image->layer[i].member, sizeof image->layer[i].member);
+		if (image->layer[i].inside > LAYER_WINDOW)
+			image->layer[i].inside = LAYER_STREAM;
+	}
 	clean(image->report.name, sizeof image->report.name);
 	clean(image->report.title, sizeof image->report.title);
 	clean(image->report.evidence, sizeof image->report.evidence);
@@ -54,6 +58,14 @@ static void check_image(struct image *image)
 	clean(image->inner, sizeof image->inner);
 	clean(image->gpt, sizeof image->gpt);
 	clean(image->used_by, sizeof image->used_by);
+}
+
+bool image_at_random(const struct image *image)
+{
+	for (unsigned i = 0; i < image->layers; i++)
+		if (image->layer[i].inside == LAYER_STREAM)
+			return false;
+	return true;
 }
 
 /* Their texts are cleaned where they are shown: as JSON all bytes can be. */

@@ -34,7 +34,8 @@
 
 enum protocol_type {
 	/* Conductor to worker. */
-	PROTOCOL_INPUT = 1, /* struct protocol_input */
+	PROTOCOL_INPUT = 1, /* struct protocol_input; of a remote one with the
+			       socket that serves it */
 	PROTOCOL_PROBE,	    /* the first INPUT; answer IMAGE or DONE */
 	PROTOCOL_BYTES,	    /* answer to NEED: fewer than asked at the end */
 	PROTOCOL_FD,	    /* uint32_t enum protocol_fd, with a descriptor */
@@ -62,14 +63,24 @@ enum protocol_type {
 	PROTOCOL_DONE	   /* struct protocol_done */
 };
 
-/* What the input descriptor is, as the conductor found by fstat. */
+/* Where an input's bytes come from. */
+enum protocol_place {
+	PROTOCOL_PLACE_LOCAL, /* a descriptor: NEED, then PROTOCOL_FD_INPUT */
+	PROTOCOL_PLACE_REMOTE, /* the network process, on a socket */
+	PROTOCOL_PLACE_NBD     /* an NBD server, on a socket */
+};
+
+/* What the input is: by fstat of a descriptor; of a remote one, sizes are set
+ * by the worker, from what its server says. */
 struct protocol_input {
+	uint32_t place; /* enum protocol_place */
 	bool seekable;
 	uint64_t size;	  /* if seekable */
 	uint64_t allocated; /* bytes that take room on the disk, if seekable */
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
 	char name[256];	    /* of the file, without its folder; or "" */
+	char export[256];   /* of an NBD server; "" is its default one */
 	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
@@ -128,11 +139,27 @@ struct protocol_extent {
 };
 
 /* What the probe found: the tags' raw material. */
+enum layer_inside {
+	LAYER_STREAM, /* what is inside comes in order, through a decoder */
+	LAYER_BLOCKS, /* ... at random, a block at a time */
+	LAYER_WINDOW  /* ... at random, where it lies */
+};
+
+/* A compression, or an archive of which one member is meant. */
 struct image_layer {
-	char codec[8]; /* tag */
-	bool size_known; /* of the decoded bytes */
+	char tag[8]; /* codec's or archive's */
+	bool size_known; /* of the bytes inside */
 	uint64_t size;
-	bool index; /* random access by blocks is possible */
+	uint32_t inside; /* enum layer_inside */
+	/* Of an archive. */
+	char member[256]; /* its name, for people; cut */
+	uint32_t number;  /* of the member, from 0 */
+	uint64_t offset;  /* LAYER_WINDOW: where it begins */
+	uint32_t alone;   /* enum choose_rank: a later member of this rank or
+			     more makes the choice ambiguous; 0: none does */
+	bool digested; /* a manifest says what the bytes inside must have: */
+	uint32_t digest_kind; /* enum digest_kind */
+	unsigned char digest[DIGEST_LEN_MOST];
 };
 
 struct image {
@@ -160,6 +187,9 @@ struct image {
 	char used_by[32];
 };
 
+/* Can the bytes inside all layers be read at random without unpacking? */
+bool image_at_random(const struct image *image);
+
 /* A run of pipeline steps: from one descriptor to another. */
 #define JOB_STEPS PLAN_STEPS
 struct job {
@@ -170,6 +200,10 @@ struct job {
 	/* What the descriptor holds: the user's input as probed, or a file
 	 * that an earlier step made. */
 	bool made;
+	/* The layers of the input, as the probe found them: `start` may have
+	 * lost some of the outer ones. */
+	uint32_t layers;
+	struct image_layer layer[LIMIT_COMPRESSIONS];
 	char format[TAG_LEN]; /* of the bytes inside all compressions */
 	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */

@@ -51,8 +51,8 @@ const struct transition transition_qemu_write = {
 	.title = "let qemu-img write a format not written natively, from raw",
 	.detail = TAG_FORMAT,
 	.needs = {
-		{ TAG_COMPRESSION, NEED_IS, "" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_IS, "raw" },
 		{ TAG_FORMAT, NEED_GOAL_NAMES, "" },
 		{ TAG_WRITER, NEED_IS, "qemu" },

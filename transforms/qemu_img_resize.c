@@ -33,8 +33,8 @@ const struct transition transition_qemu_resize = {
 	.detail = GROUPS_MAX,
 	.needs = {
 		{ TAG_SIZE, NEED_GOAL_OTHER, "" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_IS, "qcow2" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		{ TAG_QEMU_IMG, NEED_IS, "yes" },

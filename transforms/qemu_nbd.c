@@ -76,8 +76,8 @@ const struct transition transition_qemu_nbd = {
 	.detail = GROUPS_MAX,
 	.needs = {
 		{ TAG_ENCRYPTION, NEED_IS, "yes" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
-		{ TAG_ARCHIVE, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
+
 		{ TAG_FORMAT, NEED_IS, "qcow2|qcow|luks" },
 		{ TAG_BACKING, NEED_IS, "" },
 		{ TAG_LAYOUT, NEED_IS, "original" },

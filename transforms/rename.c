@@ -20,7 +20,7 @@ const struct transition transition_rename = {
 		{ TAG_SAME_FS, NEED_IS, "yes" },
 		{ TAG_PLACE, NEED_IS, "input" },
 		{ TAG_SINK, NEED_IS, "file" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		{ TAG_SIZE, NEED_GOAL_SAME, "" },
 		{ TAG_SNAPSHOTS, NEED_NOT, "chosen" },

@@ -70,8 +70,8 @@ static int resize_fit(struct build *build, const struct plan_step *step,
 }
 
 #define RESIZE_NEEDS                                                       \
-	{ TAG_SIZE, NEED_GOAL_OTHER, "" }, { TAG_COMPRESSION, NEED_IS, "" }, \
-	{ TAG_ARCHIVE, NEED_IS, "" }, { TAG_ENCRYPTION, NEED_IS, "" },     \
+	{ TAG_SIZE, NEED_GOAL_OTHER, "" }, { TAG_WRAPS, NEED_IS, "" }, \
+	{ TAG_ENCRYPTION, NEED_IS, "" },     \
 	{ TAG_FORMAT, NEED_GOAL_NAMES, "" }, { TAG_WRITER, NEED_IS, "native" }
 
 #define RESIZE_SETS                                                        \
@@ -139,8 +139,8 @@ const struct transition transition_resize_file = {
 	.detail = GROUPS_MAX,
 	.needs = {
 		{ TAG_SIZE, NEED_GOAL_OTHER, "" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
-		{ TAG_COMPRESSION, NEED_GOAL_SAME, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_GOAL_SAME, "" },
 		{ TAG_FORMAT, NEED_IS, "raw" },
 		{ TAG_FORMAT, NEED_GOAL_SAME, "" },
 		/* The guest must have been seen, not to be cut into. */

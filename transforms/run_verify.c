@@ -38,10 +38,10 @@ static void name_layers(const struct job *job, struct image *image)
 	char tag[TAG_LEN];
 
 	while (image->layers < LIMIT_COMPRESSIONS &&
-	       state_top(&rest, TAG_COMPRESSION, tag)) {
-		memcpy(image->layer[image->layers++].codec, tag,
-		       sizeof image->layer[0].codec - 1);
-		state_pop(&rest, TAG_COMPRESSION);
+	       state_top(&rest, TAG_WRAPS, tag)) {
+		memcpy(image->layer[image->layers++].tag, tag,
+		       sizeof image->layer[0].tag - 1);
+		state_pop(&rest, TAG_WRAPS);
 	}
 }
 
@@ -52,7 +52,7 @@ static int decode_in_order(struct read_back *back, const struct image *image,
 	const struct job *job = back->run->job;
 
 	for (unsigned i = 0; i < image->layers; i++) {
-		int id = codec_by_name(image->layer[i].codec);
+		int id = codec_by_name(image->layer[i].tag);
 		struct source *source = wrap_decode((enum codec_id)id,
 						    top(back), job->threads,
 						    costs_decoders_memory(

@@ -32,7 +32,7 @@ const struct transition transition_survey = {
 	.detail = GROUPS_MAX,
 	.needs = {
 		{ TAG_SURVEY, NEED_IS, "needed" },
-		{ TAG_COMPRESSION, NEED_IS, "" },
+		{ TAG_WRAPS, NEED_IS, "" },
 		{ TAG_ACCESS, NEED_IS, "random|blocks" },
 		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
 		{ TAG_SIZE, NEED_GOAL_SAME, "" },

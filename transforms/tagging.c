@@ -17,6 +17,7 @@
 #include "io/files.h"
 #include "io/sink.h"
 #include "io/zero.h"
+#include "transforms/layer.h"
 #include "transforms/tagging_survey.h"
 #include "transforms/tags.h"
 
@@ -26,6 +27,7 @@ struct peeling {
 	unsigned depth; /* stack[0] is the caller's */
 	unsigned char *head; /* of the layer on top, LIMIT_PROBE_LEN of room */
 	size_t head_len;
+	bool member_used; /* --member has chosen already */
 };
 
 static struct source *top(const struct peeling *peeling)
@@ -107,36 +109,89 @@ static int refuse_conflict(const struct probe_report *report, struct err *err)
 		       report->conflict);
 }
 
-/* One more layer off. */
-static int peel(struct peeling *peeling, const struct protocol_input *about,
-		struct image *image, struct err *err)
+/* What is known of a compression before it is opened. */
+static int look_at_codec(struct peeling *peeling, const struct image *image,
+			 struct image_layer *layer, struct err *err)
 {
-	struct image_layer *layer = &image->layer[image->layers];
 	int id = codec_by_name(image->report.name);
-	struct source *source;
+	bool index = false;
 
 	if (id < 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s compression is not supported; decompress "
 			       "it first", image->report.title);
+	snprintf(layer->tag, sizeof layer->tag, "%s",
+		 codec_get((enum codec_id)id)->tag);
+	if (!top(peeling)->seekable)
+		return 0;
+	layer->size_known = wrap_size_hint((enum codec_id)id, top(peeling),
+					   &layer->size, &index);
+	if (index)
+		layer->inside = LAYER_BLOCKS;
+	return 0;
+}
+
+/* The rest of a stream that stands in front of the disk is lost for the run,
+ * unless it can be read again. */
+static int rewind_archive(struct peeling *peeling,
+			  const struct image_layer *layer, struct err *err)
+{
+	struct source *source = top(peeling);
+
+	if (!source->seekable && source->position > LIMIT_REPLAY_LEN)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: more than %zu bytes lie in front of the "
+			       "disk, too much to be kept of a stream; store "
+			       "it in a file first", layer->tag,
+			       LIMIT_REPLAY_LEN);
+	return source_rewind(source, err);
+}
+
+static int look_at_archive(struct peeling *peeling, const struct image *image,
+			   const char *wanted, struct image_layer *layer,
+			   struct err *err)
+{
+	bool used;
+
+	snprintf(layer->tag, sizeof layer->tag, "%.7s", image->report.name);
+	if (!layer_is_archive(layer->tag))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s (%s): such archives are not read; extract "
+			       "the image first, or -f raw to take the bytes "
+			       "as they are", image->report.title,
+			       image->report.evidence);
+	if (layer_choose(layer, top(peeling), wanted, &used, err) < 0)
+		return -1;
+	if (used)
+		peeling->member_used = true;
+	return rewind_archive(peeling, layer, err);
+}
+
+/* One more layer off. */
+static int peel(struct peeling *peeling, const struct protocol_input *about,
+		struct image *image, struct err *err)
+{
+	struct image_layer *layer = &image->layer[image->layers];
+	const char *wanted = peeling->member_used ? "" : about->member;
+	bool random;
+	int result;
+
 	if (image->layers == LIMIT_COMPRESSIONS)
 		return err_set(err, ERR_LIMIT,
-			       "more than %d compressions inside each other",
-			       LIMIT_COMPRESSIONS);
+			       "more than %d compressions and archives inside "
+			       "each other", LIMIT_COMPRESSIONS);
 	if (source_rewind(top(peeling), err) < 0)
 		return -1;
-	snprintf(layer->codec, sizeof layer->codec, "%s",
-		 codec_get((enum codec_id)id)->tag);
-	if (top(peeling)->seekable) {
-		bool index = false;
-		layer->size_known = wrap_size_hint((enum codec_id)id,
-						   top(peeling), &layer->size,
-						   &index);
-		/* Further in, there is no random access to build upon. */
-		layer->index = index && !image->layers;
-	}
-	source = wrap_decode((enum codec_id)id, top(peeling), 1,
-			     about->memory, err);
+	result = image->report.class == PROBE_CODEC
+			 ? look_at_codec(peeling, image, layer, err)
+			 : look_at_archive(peeling, image, wanted, layer, err);
+	if (result < 0)
+		return -1;
+	/* A member in place costs nothing; blocks are decoded whole, which
+	 * the run will do if it pays. */
+	random = layer->inside == LAYER_WINDOW;
+	struct source *source = layer_open(layer, top(peeling), random, 1,
+					   about->memory, err);
 	if (!source)
 		return -1;
 	peeling->stack[peeling->depth++] = source;
@@ -145,7 +200,7 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 	return 0;
 }
 
-/* Peel until something else than a compression shows. */
+/* Peel until something else than a compression or an archive shows. */
 static int peel_all(struct peeling *peeling,
 		    const struct protocol_input *about, struct log *log,
 		    struct image *image, struct err *err)
@@ -155,10 +210,11 @@ static int peel_all(struct peeling *peeling,
 		if (probe_top(peeling, &image->report, err) < 0 ||
 		    refuse_conflict(&image->report, err) < 0)
 			return image->layers ? err_in(err, "inside %s",
-				image->layer[image->layers - 1].codec) : -1;
+				image->layer[image->layers - 1].tag) : -1;
 		log_detail(log, "layer %u: %s: %s", image->layers + 1,
 			   image->report.title, image->report.evidence);
-		if (image->report.class != PROBE_CODEC)
+		if (image->report.class != PROBE_CODEC &&
+		    image->report.class != PROBE_ARCHIVE)
 			return 0;
 		if (peel(peeling, about, image, err) < 0)
 			return err_in(err, "%s", image->report.name);
@@ -166,7 +222,8 @@ static int peel_all(struct peeling *peeling,
 }
 
 static int name_format(struct image *image,
-		       const struct protocol_input *about, struct err *err)
+		       const struct protocol_input *about, bool used,
+		       struct err *err)
 {
 	const struct probe_report *report = &image->report;
 	const char *from = about->from;
@@ -176,15 +233,10 @@ static int name_format(struct image *image,
 		name = from;
 	else if (report->class == PROBE_IMAGE)
 		name = report->name;
-	else if (report->class == PROBE_ARCHIVE)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "%s (%s): archives are not read; extract the "
-			       "image first, or -f raw to take the bytes as "
-			       "they are", report->title, report->evidence);
 	const struct driver *driver = driver_by_name(name);
 	snprintf(image->format, sizeof image->format, "%s",
 		 driver ? driver->name : name);
-	if (*about->member && !(driver && driver->members))
+	if (*about->member && !used && !(driver && driver->members))
 		return err_set(err, ERR_USAGE,
 			       "%s holds one disk: --member makes no sense",
 			       image->format);
@@ -243,13 +295,15 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
 	if (!*about->from)
 		result = peel_all(&peeling, about, log, out, err);
 	if (!result)
-		result = name_format(out, about, err);
+		result = name_format(out, about, peeling.member_used, err);
 	if (!result)
 		result = peeling_head(&peeling, LIMIT_PROBE_LEN, err);
 	if (!result) {
 		const struct survey_input input = {
 			.source = top(&peeling),
-			.base = source,
+			.below = peeling.depth > 1
+					 ? peeling.stack[peeling.depth - 2]
+					 : NULL,
 			.head = peeling.head,
 			.head_len = &peeling.head_len,
 			.references = references,
@@ -270,9 +324,15 @@ void tagging_state(const struct image *image, struct state *out)
 {
 	char number[TAG_LEN];
 
+	static const char *const inside[] = { [LAYER_STREAM] = "stream",
+					      [LAYER_BLOCKS] = "blocks",
+					      [LAYER_WINDOW] = "window" };
+
 	/* Innermost first: each push puts one around. */
-	for (unsigned i = image->layers; i-- > 0;)
-		state_push(out, TAG_COMPRESSION, image->layer[i].codec);
+	for (unsigned i = image->layers; i-- > 0;) {
+		state_push(out, TAG_WRAPS, image->layer[i].tag);
+		state_push(out, TAG_INSIDE, inside[image->layer[i].inside]);
+	}
 	state_set(out, TAG_FORMAT, image->format);
 	snprintf(number, sizeof number, "%" PRIu64, image->size);
 	state_set(out, TAG_SIZE, image->size_known ? number : "unknown");
@@ -295,8 +355,6 @@ void tagging_state(const struct image *image, struct state *out)
 	state_set(out, TAG_NATIVE,
 		  !image->native ? "" : image->ordered ? "ordered"
 		  : image->scattered ? "scattered" : "disk");
-	state_set(out, TAG_INDEX,
-		  image->layers && image->layer[0].index ? "yes" : "");
 }
 
 /* A layer that cannot be read at random goes into the spool. */
@@ -337,18 +395,12 @@ int tagging_unwrap(struct source *source, const struct image *image,
 		   unsigned *depth, struct err *err)
 {
 	*depth = 0;
-	if (image->layers == 1 && image->layer[0].index) {
-		int id = codec_by_name(image->layer[0].codec);
-		stack[0] = wrap_random((enum codec_id)id, source, err);
-		*depth = stack[0] != NULL;
-		return stack[0] ? 0 : -1;
-	}
 	for (unsigned i = 0; i < image->layers; i++) {
-		int id = codec_by_name(image->layer[i].codec);
-		stack[i] = wrap_decode((enum codec_id)id, source, 1,
-				       LIMIT_DECODER_MEMORY, err);
+		stack[i] = layer_open(&image->layer[i], source,
+				      source->seekable, 1,
+				      LIMIT_DECODER_MEMORY, err);
 		if (!stack[i])
-			return err_in(err, "%s", image->layer[i].codec);
+			return err_in(err, "%s", image->layer[i].tag);
 		source = stack[(*depth)++];
 	}
 	if (source->seekable)

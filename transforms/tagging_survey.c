@@ -10,10 +10,9 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "formats/codecs/codec.h"
-#include "formats/codecs/wrap.h"
 #include "formats/foreign.h"
 #include "formats/gpt.h"
+#include "transforms/layer.h"
 
 /* How many extents are looked at: enough to see how a file is ordered and
  * whether it is compressed; a fragmented 1 TiB image has millions. */
@@ -268,11 +267,15 @@ int tagging_survey(const struct survey_input *input, struct image *image,
 	if (input->source->seekable)
 		return survey_disk(input, driver, input->source, image, err);
 	/* Raw bytes need no random access to be understood. */
-	if (strcmp(driver->name, "raw") && image->layers == 1 &&
-	    image->layer[0].index) {
-		int id = codec_by_name(image->layer[0].codec);
+	if (strcmp(driver->name, "raw") && input->below &&
+	    input->below->seekable) {
+		const struct image_layer *last =
+			&image->layer[image->layers - 1];
 		struct err ignored;
-		random = wrap_random((enum codec_id)id, input->base, &ignored);
+
+		if (last->inside == LAYER_BLOCKS)
+			random = layer_open(last, input->below, true, 1,
+					    LIMIT_DECODER_MEMORY, &ignored);
 	}
 	if (random)
 		return survey_disk(input, driver, random, image, err);

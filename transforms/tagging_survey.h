@@ -8,7 +8,7 @@
 
 struct survey_input {
 	struct source *source; /* bytes inside all layers */
-	struct source *base;   /* the file itself */
+	struct source *below;  /* inside all but the innermost; NULL: none */
 	const unsigned char *head; /* of source: what was read already */
 	const size_t *head_len;
 	const struct protocol_input *about;

@@ -3,8 +3,7 @@
 #include "transforms/tags.h"
 
 static const struct group groups[TAG_COUNT] = {
-	[TAG_COMPRESSION] = { "compression", STYLE_STACK },
-	[TAG_ARCHIVE] = { "archive", STYLE_VALUE },
+	[TAG_WRAPS] = { "wraps", STYLE_STACK },
 	[TAG_TEMPLATE] = { "template", STYLE_SWITCH },
 	[TAG_FORMAT] = { "format", STYLE_VALUE },
 	[TAG_SIZE] = { "size", STYLE_SIZE },
@@ -23,7 +22,7 @@ static const struct group groups[TAG_COUNT] = {
 	[TAG_LENGTH] = { "length", STYLE_HIDDEN },
 	[TAG_SURVEY] = { "survey", STYLE_HIDDEN },
 	[TAG_NATIVE] = { "native", STYLE_HIDDEN },
-	[TAG_INDEX] = { "index", STYLE_HIDDEN },
+	[TAG_INSIDE] = { "inside", STYLE_HIDDEN },
 	[TAG_SINK] = { "sink", STYLE_HIDDEN },
 	[TAG_CLONE] = { "clone", STYLE_HIDDEN },
 	[TAG_SAME_FS] = { "same-fs", STYLE_HIDDEN },

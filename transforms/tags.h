@@ -8,8 +8,8 @@
 
 enum {
 	/* The image, as people see it. */
-	TAG_COMPRESSION, /* stack of codec tags, outermost first: "xz.gz" */
-	TAG_ARCHIVE,	 /* "", or the archive's name */
+	TAG_WRAPS,	 /* stack of what is around the image, codecs' and
+			    archives' tags, outermost first: "gz.tar" */
 	TAG_TEMPLATE,	 /* "yes": the user's input, not ours to change */
 	TAG_FORMAT,	 /* the driver's or the probe's name */
 	TAG_SIZE,	 /* virtual, bytes; "unknown"; as a goal also "+N" */
@@ -32,11 +32,12 @@ enum {
 	TAG_LENGTH,  /* "known": the virtual size can be found before reading */
 	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done";
 			"never": it cannot go to what only appends */
-	/* Circumstances; `native` and `index` change with the format. */
+	/* Circumstances; `native` changes with the format. */
 	TAG_NATIVE, /* what our driver for the format can do: "disk" (random),
 		       "ordered" (also in one pass, in order), "scattered"
 		       (also in one pass, in the order of the file), "" */
-	TAG_INDEX,  /* "yes": the outermost codec can be read by blocks */
+	TAG_INSIDE, /* stack beside the wraps: how what is inside each can be
+		       read: "stream", "blocks", "window" (in place) */
 	TAG_SINK,   /* "file", "device", "stream", "nowhere" (only measured) */
 	TAG_CLONE,  /* "yes": input and output share a reflink file system */
 	TAG_SAME_FS, /* "yes": a rename can move the input to the output */

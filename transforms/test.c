@@ -11,16 +11,18 @@
 static bool test_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	bool blocks = !strcmp(pricing->before->tag[TAG_INDEX], "yes");
+	char inside[TAG_LEN];
+	bool blocks = state_top(pricing->before, TAG_INSIDE, inside) &&
+		      !strcmp(inside, "blocks");
 	struct state state = *pricing->before;
 	char tag[TAG_LEN];
 
 	/* Ends: a layer less each time. */
-	while (state_top(&state, TAG_COMPRESSION, tag)) {
+	while (state_top(&state, TAG_WRAPS, tag)) {
 		int id = codec_by_name(tag);
 		if (id < 0)
 			return false;
-		state_pop(&state, TAG_COMPRESSION);
+		state_pop(&state, TAG_WRAPS);
 		if (blocks)
 			costs_pool(out, costs_stored(list, &state),
 				   list->coefficients->decode[id]);
@@ -47,8 +49,8 @@ static int test_fit(struct build *build, const struct plan_step *step,
 
 	/* Ends: a layer less each time. */
 	while (!result && count < LIMIT_COMPRESSIONS &&
-	       state_top(&state, TAG_COMPRESSION, tag)) {
-		state_pop(&state, TAG_COMPRESSION);
+	       state_top(&state, TAG_WRAPS, tag)) {
+		state_pop(&state, TAG_WRAPS);
 		source = wrap_decode((enum codec_id)codec_by_name(tag), source,
 				     build->job->threads,
 				     costs_decoders_memory(build->job->memory,
@@ -71,9 +73,9 @@ static int test_fit(struct build *build, const struct plan_step *step,
 const struct transition transition_test = {
 	.name = "test",
 	.title = "read through the compressions of what is copied with them",
-	.detail = TAG_COMPRESSION,
+	.detail = TAG_WRAPS,
 	.needs = {
-		{ TAG_COMPRESSION, NEED_FILLED, "" },
+		{ TAG_WRAPS, NEED_FILLED, "" },
 		{ TAG_WHOLE, NEED_IS, "" },
 		{ TAG_ACCESS, NEED_IS, "random" },
 		{ TAG_LEVEL, NEED_IS, "file" },

@@ -113,6 +113,8 @@ static int worker_probe(struct worker *worker, unsigned which,
 		return 0;
 	if (!worker->input[which])
 		return err_set(err, ERR_BUG, "nothing to probe");
+	if (input_reach(worker->input[which], &worker->about[which], err) < 0)
+		return -1;
 	if (tagging_probe(input_source(worker->input[which]),
 			  &worker->about[which],
 			  worker_allowed(worker, which), &worker->log,
@@ -141,11 +143,14 @@ static int attach_input(struct worker *worker, unsigned which,
 {
 	enum protocol_fd name = which ? PROTOCOL_FD_SECOND : PROTOCOL_FD_INPUT;
 
-	if (worker->fd[name] < 0)
+	bool remote = worker->about[which].place != PROTOCOL_PLACE_LOCAL;
+
+	if (worker->fd[name] < 0 && !remote)
 		return err_set(err, ERR_BUG, "no input descriptor");
 	if (!worker->input[which]) {
 		struct protocol_input about = { .seekable = true };
-		worker->input[which] = input_open(worker->channel, which, &about);
+		worker->input[which] =
+			input_open(worker->channel, which, &about, -1);
 	}
 	return input_attach(worker->input[which], STEAL_FD(worker->fd[name]),
 			    err);
@@ -277,13 +282,14 @@ static void serve_inspection(struct worker *worker, enum protocol_type what)
 	worker_done(worker, result, &done, &err);
 }
 
-static void take_input(struct worker *worker,
-		       const struct protocol_input *about)
+static void take_input(struct worker *worker, struct channel_message *message)
 {
+	const struct protocol_input *about = (const void *)message->body;
 	unsigned which = worker->input[0] != NULL;
 
 	worker->about[which] = *about;
-	worker->input[which] = input_open(worker->channel, which, about);
+	worker->input[which] = input_open(worker->channel, which, about,
+					  STEAL_FD(message->fd));
 }
 
 static void take_fd(struct worker *worker, struct channel_message *message)
@@ -302,7 +308,7 @@ static void serve(struct worker *worker, struct channel_message *message)
 {
 	switch (message->type) {
 	case PROTOCOL_INPUT:
-		take_input(worker, (const void *)message->body);
+		take_input(worker, message);
 		break;
 	case PROTOCOL_FD:
 		take_fd(worker, message);

@@ -126,6 +126,9 @@ struct codec {
 	void (*frame_close)(void *frame);
 };
 
+/* The tags of all, as alternatives: for what needs to be one of them. */
+#define CODEC_TAGS "gz|xz|zst|bz2|lz4"
+
 /* The registry. Never NULL for id < CODEC_COUNT. */
 const struct codec *codec_get(enum codec_id id);
 /* Is it built in at all? */

@@ -25,7 +25,7 @@ rows() {
 # Formats that imgconv reads; the others are refused by name.
 reads() {
 	case $1 in
-	sparseimage | asif | zip | tar | ova) false ;;
+	sparseimage | asif) false ;;
 	esac
 }
 
@@ -34,6 +34,9 @@ left_out() {
 	case $1:$2 in
 	*.bz2 | *-bz2.dmg) ! built_with bz2 ;;
 	dmg:*) ! built_with xml ;;
+	# No library unpacks deflate64.
+	zip:*deflate64*) true ;;
+	ova:* | tar:* | zip:*) ! built_with archive ;;
 	ewf:*) ! built_with ewf ;;
 	*) false ;;
 	esac

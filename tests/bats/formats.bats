@@ -10,7 +10,7 @@ load helper
 	for line in "raw  *read,write " "qcow2  *read,write " \
 		"    -o cluster_size=512\.\.2M, default 64K  " \
 		"xz  *\.xz  *liblzma$" "vmdk  *read,write " "qcow  *read .*; qemu-img writes it$" \
-		"asif  *image " "tar  *archive " \
+		"asif  *image " "rar  *archive " "tar  *read  *tar archive" \
 		"qemu-img  "; do
 		grep -q "^  $line" <<<"$output" || fail "no line like: $line"
 	done

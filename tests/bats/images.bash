@@ -16,7 +16,7 @@ drip() { python3 "$fixtures/drip.py" "$@"; }
 # is no skip, which would be a failure where all must run.
 built_with() {
 	[ "${IMGCONV_VARIANT:-}" != minimal ] || case $1 in
-	zstd | zst | lz4 | bzip2 | bz2 | json | xml | ewf | nbd) return 1 ;;
+	zstd | zst | lz4 | bzip2 | bz2 | json | xml | ewf | nbd | archive | curl) return 1 ;;
 	esac
 }
 

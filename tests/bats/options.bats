@@ -306,3 +306,16 @@ json-c" --progress=json a b
 	[ "$memory" -gt 1000000 ]
 	[ "$memory" -le $((256 << 20)) ] || fail "planned memory: $memory"
 }
+
+@test "a URL's secrets are not in any message" {
+	run --separate-stderr "$IMGCONV" info \
+		'HTTP://me:secret@[::1]:1/x.img?signature=abc#part'
+	[ "$status" != 0 ]
+	[[ $stderr == *"HTTP://me@[::1]:1/x.img: "* ]]
+	[[ $stderr$output != *secret* && $stderr$output != *signature* ]]
+}
+
+@test "--consume takes files only" {
+	refuses 64 "--consume needs a file, not a URL" \
+		--consume nbd://localhost/x out.raw
+}

@@ -66,7 +66,7 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	snprintf(image->gpt, sizeof image->gpt, "%s",
 		 !seen ? "unknown" : wish->gpt ? "at-end" : "none");
 	image->size = wish->size;
-	image->size_known = wish->size && !wish->archive;
+	image->size_known = wish->size;
 	image->allocated = data;
 	image->native = true;
 	image->ordered = !strcmp(wish->from, "raw");
@@ -80,11 +80,20 @@ static inline void case_image(const struct wish *wish, struct image *image)
 			   : wish->inner || wish->wrap ? data / 3 : data;
 	if (wish->wrap) {
 		image->layers = 1;
-		snprintf(image->layer[0].codec, sizeof image->layer[0].codec,
+		snprintf(image->layer[0].tag, sizeof image->layer[0].tag,
 			 "%s", wish->wrap);
-		image->layer[0].index = wish->blocks;
+		image->layer[0].inside = wish->blocks ? LAYER_BLOCKS
+						      : LAYER_STREAM;
 		image->layer[0].size_known = !strcmp(wish->wrap, "xz");
 		image->layer[0].size = data;
+	}
+	if (wish->archive) {
+		struct image_layer *layer = &image->layer[image->layers++];
+
+		snprintf(layer->tag, sizeof layer->tag, "%s", wish->archive);
+		layer->size_known = true;
+		layer->size = data;
+		layer->inside = stream ? LAYER_STREAM : LAYER_WINDOW;
 	}
 }
 
@@ -95,8 +104,6 @@ static inline void case_start(const struct wish *wish, struct state *start)
 	bool wrapped = wish->to_wrap && *wish->to_wrap;
 	bool writes = strcmp(wish->to, "qcow") != 0;
 
-	if (wish->archive)
-		state_set(start, TAG_ARCHIVE, wish->archive);
 	state_set(start, TAG_SINK, sink);
 	state_set(start, TAG_SAME_FS,
 		  file && !wish->other_fs && !wish->pipe ? "yes" : "");
@@ -126,7 +133,7 @@ static inline void case_start(const struct wish *wish, struct state *start)
 static inline void case_goal(const struct wish *wish,
 			     const struct state *start, struct goal *goal)
 {
-	case_want(goal, TAG_COMPRESSION, false,
+	case_want(goal, TAG_WRAPS, false,
 		  wish->to_wrap ? wish->to_wrap : "");
 	case_want(goal, TAG_TEMPLATE, true, "yes");
 	case_want(goal, TAG_FORMAT, false, wish->to);
@@ -135,7 +142,6 @@ static inline void case_goal(const struct wish *wish,
 	case_want(goal, TAG_PLACE, false, "flow|output|moved");
 	case_want(goal, TAG_LEVEL, false, "file");
 	case_want(goal, TAG_CHECKED, false, "yes");
-	case_want(goal, TAG_ARCHIVE, false, "");
 	if (wish->to_wrap && *wish->to_wrap)
 		case_want(goal, TAG_WHOLE, false, "yes");
 	if (!wish->in_place)

@@ -17,6 +17,13 @@ static void test_registry(void)
 	CHECK_EQ(codec_by_suffix("a/.gz"), -1);
 	CHECK_EQ(codec_by_suffix(".gz"), -1);
 	CHECK_EQ(codec_by_suffix("x.tgz"), -1);
+	char tags[64] = "";
+
+	for (int i = 0; i < CODEC_COUNT; i++) {
+		strcat(tags, i ? "|" : "");
+		strcat(tags, codec_get((enum codec_id)i)->tag);
+	}
+	CHECK_STR(tags, CODEC_TAGS);
 	CHECK_EQ(codec_by_name("gzip"), CODEC_GZIP);
 	CHECK_EQ(codec_by_name("zst"), CODEC_ZSTD);
 	CHECK_EQ(codec_by_name("zstd"), CODEC_ZSTD);

@@ -55,6 +55,7 @@ static void random_wish(struct wish *wish)
 	wish->size = (any(64) + 1) * GB / 4;
 	wish->data = wish->size / (any(3) + 1);
 	wish->wrap = any(2) ? wraps[any(3)] : NULL;
+	wish->archive = rarely() ? any(2) ? "tar" : "zip" : NULL;
 	wish->blocks = wish->wrap && !strcmp(wish->wrap, "xz") && any(2);
 	wish->redecode = any(2) ? 1 : any(20);
 	wish->inner = !strcmp(wish->from, "qcow2") && rarely()

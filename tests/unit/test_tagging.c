@@ -118,7 +118,8 @@ static int probe(struct text in, enum way way, const char *from,
 static void forget_sizes(struct image *image)
 {
 	for (unsigned i = 0; i < image->layers; i++) {
-		image->layer[i].size_known = image->layer[i].index = false;
+		image->layer[i].size_known = false;
+		image->layer[i].inside = LAYER_STREAM;
 		image->layer[i].size = 0;
 	}
 	image->file_size_known = image->stored_known = false;
@@ -135,7 +136,7 @@ static bool same_image(const struct image *a, const struct image *b)
 	bool layers = a->layers == b->layers;
 
 	for (unsigned i = 0; layers && i < a->layers; i++)
-		layers = !strcmp(a->layer[i].codec, b->layer[i].codec);
+		layers = !strcmp(a->layer[i].tag, b->layer[i].tag);
 	return layers && a->report.class == b->report.class &&
 	       !strcmp(a->report.name, b->report.name) &&
 	       !strcmp(a->report.evidence, b->report.evidence) &&
@@ -163,7 +164,7 @@ static void expect(struct text in, const char *layers, const char *format)
 		CHECK_STR(err.message, "");
 	}
 	for (unsigned i = image[0].layers; i-- > 0;) {
-		strcat(found, image[0].layer[i].codec);
+		strcat(found, image[0].layer[i].tag);
 		strcat(found, i ? "." : "");
 	}
 	CHECK_STR(found, layers);
@@ -312,7 +313,7 @@ static void test_redecode(void)
 	xz = codec_encode(CODEC_XZ, packed, 1, 1);
 	CHECK(!probe(xz, AS_FILE, NULL, &image, &err));
 	CHECK_EQ(image.layers, 1);
-	CHECK(image.layer[0].index && image.layer[0].size_known);
+	CHECK(image.layer[0].inside == LAYER_BLOCKS && image.layer[0].size_known);
 	CHECK_EQ(image.layer[0].size, packed.len);
 	CHECK(image.size_known);
 	CHECK_EQ(image.size, raw.len);

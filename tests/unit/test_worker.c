@@ -101,7 +101,7 @@ static void test_texts(void)
 						sizeof image->report.conflict));
 				for (unsigned k = 0; k < LIMIT_COMPRESSIONS;
 				     k++)
-					CHECK(printable(image->layer[k].codec,
+					CHECK(printable(image->layer[k].tag,
 							8));
 				break;
 			case PROTOCOL_FACTS:

@@ -18,8 +18,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/limits.h"
 #include "base/mem.h"
+
+#define FUNCTIONS(F) F(xmlReadMemory) F(xmlFreeDoc)
+
+struct xml {
+	FUNCTIONS(LIBRARY_MEMBER)
+};
+
+static const char *const names[] = { FUNCTIONS(LIBRARY_NAME) NULL };
 
 static bool is(const xmlNode *node, const char *name)
 {
@@ -149,19 +158,23 @@ int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 		   struct err *err)
 {
 	xmlDoc *document;
+	struct xml xml;
 	int status;
 
+	if (library_load(XML_SONAME, names, &xml, err) < 0)
+		return -1;
 	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
 	document =
-		xmlReadMemory(text, (int)len, NULL, NULL,
-			      XML_PARSE_NONET | XML_PARSE_NOERROR |
-				      XML_PARSE_NOWARNING | XML_PARSE_COMPACT);
+		xml.xmlReadMemory(text, (int)len, NULL, NULL,
+				  XML_PARSE_NONET | XML_PARSE_NOERROR |
+					  XML_PARSE_NOWARNING |
+					  XML_PARSE_COMPACT);
 	if (!document)
 		return err_set(err, ERR_DAMAGED,
 			       "property list of %zu bytes is not well-formed",
 			       len);
 	status = walk(document, tables, err);
-	xmlFreeDoc(document);
+	xml.xmlFreeDoc(document);
 	return status;
 }
 

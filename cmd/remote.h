@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names that lead elsewhere: URLs of inputs and outputs. What a URL means is
+ * told here once; who serves its bytes, and how, is said in the file of each
+ * kind. Only what the user typed is ever looked at: a name out of an image is
+ * a plain file or nothing (policy.c).
+ */
+#ifndef CMD_REMOTE_H
+#define CMD_REMOTE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "cmd/settings.h"
+#include "transforms/protocol.h"
+
+enum remote_kind { REMOTE_NONE, REMOTE_HTTP, REMOTE_NBD, REMOTE_SSH };
+
+/* By the scheme, in any case. "x:y" without "//" is a file's name. */
+enum remote_kind remote_kind(const char *name);
+
+/* The name as it may be shown: without a password and without what stands
+ * behind '?' or '#'. malloc'ed. */
+char *remote_shown(const char *name);
+
+/* The last part of its path, decoded: what the file would be called, for
+ * suffixes. malloc'ed; "" when there is none. */
+char *remote_base(const char *name);
+
+/* What serves a remote input. */
+struct remote {
+	int socket; /* for the worker; -1: none */
+	enum protocol_place place; /* what is spoken on it */
+	pid_t process; /* of ours, that serves it; 0: none */
+};
+
+/* Reach `name`. The remote is to be closed, also after a failure.
+ * ERR_UNSUPPORTED for a kind that was not built in. */
+int remote_open(const char *name, const struct settings *settings,
+		struct remote *out, struct err *err);
+void remote_close(struct remote *remote);
+
+#endif
