@@ -62,7 +62,14 @@ struct block_map *block_map_close(struct block_map *map);
 
 /* ---- writing ---- */
 
-/* What block_room places: set up by block_room_open. */
+/*
+ * What block_room places: set up by block_room_open.
+ *
+ * The bytes of an image do not depend on whether the size of the disk was
+ * known beforehand. Blocks are stored from `data` on, where a small disk's
+ * table ends; in the end, when the table turns out to be longer, those that
+ * stand in its way go behind the last one (block_room_settle).
+ */
 struct block_room {
 	struct sink *sink; /* borrowed */
 	uint32_t block_size, granule;
@@ -78,6 +85,12 @@ struct block_room {
 	uint64_t room;	 /* of them there is memory for */
 	uint64_t most;	 /* of them there is place for in the file */
 	uint64_t used;	 /* blocks given out */
+	/* The first so many blocks make room for the table: they are, or will
+	 * be, behind the others. */
+	uint64_t moved;
+	/* An append-only sink gets them at the end. */
+	struct block_kept *kept;
+	size_t kept_count, kept_room;
 };
 
 /* Blocks a writer maps at most: a table of 256 MiB, whose memory is used as
@@ -91,7 +104,8 @@ uint32_t block_room_survey_granule(uint32_t block_size);
 
 /* `room` has sink, block_size, data, fixed, how and most; the table is sized
  * for `size` (0 where it is not known yet). With `survey` (NULL: none) each
- * block's place is known at once. */
+ * block's place is known at once. Of an append-only sink block_room_settle
+ * comes next. */
 int block_room_open(struct block_room *room, uint64_t size,
 		    const struct survey *survey, struct err *err);
 /* writer_ops' place, zero and reserve. */
@@ -101,6 +115,13 @@ int block_room_zero(struct block_room *room, uint64_t offset, uint64_t length,
 		    struct err *err);
 int block_room_reserve(struct block_room *room, uint64_t offset,
 		       uint64_t length, uint64_t *place, struct err *err);
+/* The table needs all in front of `front`: `data` is moved on by whole blocks,
+ * and blocks out of its way. To a sink that seeks: after the last block, and
+ * zeros among them are stored as `how` says. */
+int block_room_settle(struct block_room *room, uint64_t front,
+		      enum sink_zero how, struct err *err);
+/* What an append-only sink gets behind all else; nothing for another one. */
+int block_room_flush(struct block_room *room, struct err *err);
 /* The table of `count` entries to `offset`: `base` + its number for a block
  * that has a place, `none` for one that has not. */
 int block_room_store(const struct block_room *room, uint64_t offset,

@@ -88,10 +88,81 @@ int block_room_open(struct block_room *room, uint64_t size,
 	return 0;
 }
 
+/* The block's number in the file: the first ones are behind the others when
+ * they have made room. */
+static uint64_t final_number(const struct block_room *room, uint64_t number)
+{
+	uint64_t count = room->fixed ? room->count : room->used;
+
+	if (number >= room->moved)
+		return number - room->moved;
+	return max_u64(count, room->moved) + number - room->moved;
+}
+
+/* Where it is stored: an append-only sink is settled from the start, another
+ * one in the end. */
 static uint64_t place_of(const struct block_room *room, uint64_t number)
 {
-	return room->data + number * room->block_size;
+	return room->data +
+	       (room->sink->seekable ? number : final_number(room, number)) *
+		       room->block_size;
 }
+
+int block_room_settle(struct block_room *room, uint64_t front,
+		      enum sink_zero how, struct err *err)
+{
+	uint64_t count = room->fixed ? room->count : room->used;
+	uint64_t from = room->data, to, length;
+
+	room->moved = front > room->data
+			      ? div_up(front - room->data, room->block_size)
+			      : 0;
+	room->data += room->moved * room->block_size;
+	if (!room->sink->seekable)
+		return 0;
+	to = from + max_u64(count, room->moved) * room->block_size;
+	length = min_u64(count, room->moved) * room->block_size;
+	return sink_zero(room->sink, to, length, how, err) ||
+			       sink_move(room->sink, from, length, to, err)
+		       ? -1
+		       : 0;
+}
+
+/* ---- blocks that an append-only sink gets last ---- */
+
+struct block_kept {
+	uint64_t offset;
+	size_t len;
+	unsigned char *bytes;
+};
+
+static void keep(struct block_room *room, uint64_t offset,
+		 const unsigned char *bytes, size_t len)
+{
+	struct block_kept *kept;
+
+	if (room->kept_count == room->kept_room) {
+		room->kept_room = max_u64(64, room->kept_room * 2);
+		room->kept = mem_resize(room->kept, room->kept_room,
+					sizeof *room->kept);
+	}
+	kept = &room->kept[room->kept_count++];
+	kept->offset = offset;
+	kept->len = len;
+	kept->bytes = mem_buffer(len);
+	memcpy(kept->bytes, bytes, len);
+}
+
+int block_room_flush(struct block_room *room, struct err *err)
+{
+	for (size_t i = 0; i < room->kept_count; i++)
+		if (sink_write(room->sink, room->kept[i].bytes,
+			       room->kept[i].len, room->kept[i].offset, err))
+			return -1;
+	return 0;
+}
+
+/* ---- placing ---- */
 
 /* Where block `index` is; *fresh when it was given its place just now, and
  * who writes only parts of it must see that the rest reads as zero. */
@@ -143,6 +214,12 @@ static bool covers(const struct block_room *room, const struct unit *unit,
 	return true;
 }
 
+/* Is block `index` of the guest one that makes room? */
+static bool is_moved(const struct block_room *room, uint64_t index)
+{
+	return (room->fixed ? index : room->entry[index] - 1) < room->moved;
+}
+
 static int place_granule(struct block_room *room, struct unit *unit, size_t i,
 			 struct err *err)
 {
@@ -159,8 +236,12 @@ static int place_granule(struct block_room *room, struct unit *unit, size_t i,
 	if (take(room, guest / room->block_size, &place, &fresh, err) ||
 	    (fresh && !covers(room, unit, i) && clean(room, place, err)))
 		return -1;
-	unit_store(unit, room->sink, place + guest % room->block_size,
-		   unit->data + at, len);
+	if (!room->sink->seekable && is_moved(room, guest / room->block_size))
+		keep(room, place + guest % room->block_size, unit->data + at,
+		     len);
+	else
+		unit_store(unit, room->sink, place + guest % room->block_size,
+			   unit->data + at, len);
 	return 0;
 }
 
@@ -208,10 +289,10 @@ static uint32_t entry_of(const struct block_room *room, uint64_t index,
 			 uint32_t base, uint32_t none)
 {
 	if (room->fixed)
-		return base + (uint32_t)index;
+		return base + (uint32_t)final_number(room, index);
 	if (index >= room->count || !room->entry[index])
 		return none;
-	return base + room->entry[index] - 1;
+	return base + (uint32_t)final_number(room, room->entry[index] - 1);
 }
 
 int block_room_store(const struct block_room *room, uint64_t offset,
@@ -244,11 +325,17 @@ int block_room_store(const struct block_room *room, uint64_t offset,
 
 uint64_t block_room_end(const struct block_room *room)
 {
-	return place_of(room, room->fixed ? room->count : room->used);
+	return room->data +
+	       (room->fixed ? room->count : room->used) * room->block_size;
 }
 
 void block_room_clear(struct block_room *room)
 {
+	for (size_t i = 0; i < room->kept_count; i++)
+		free(room->kept[i].bytes);
+	free(room->kept);
+	room->kept = NULL;
+	room->kept_count = 0;
 	free(room->entry);
 	room->entry = NULL;
 }

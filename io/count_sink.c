@@ -3,6 +3,7 @@
 #include "io/count_sink.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -25,6 +26,14 @@ static int count_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return 0;
 }
 
+static int count_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
+		      struct err *err)
+{
+	(void)sink, (void)offset, (void)err;
+	memset(buf, 0, len);
+	return 0;
+}
+
 static int count_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	(void)err;
@@ -39,6 +48,7 @@ static void count_close(struct sink *sink)
 
 static const struct sink_ops count_ops = { .write = count_write,
 					   .zero = count_zero,
+					   .read = count_read,
 					   .finish = count_finish,
 					   .close = count_close };
 

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -64,6 +65,30 @@ static int file_write(struct sink *sink, const void *buf, size_t len,
 		offset += (size_t)n;
 		len -= (size_t)n;
 	}
+	return 0;
+}
+
+static int file_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
+		     struct err *err)
+{
+	unsigned char *next = buf;
+
+	/* Ends: each pread reads something or is the last. */
+	while (len) {
+		ssize_t n = pread(file_fd(sink), next, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_IO, "cannot read again at %llu",
+				       ULL(offset));
+		if (!n) /* the end of the file so far */
+			break;
+		next += n;
+		offset += (size_t)n;
+		len -= (size_t)n;
+	}
+	memset(next, 0, len);
 	return 0;
 }
 
@@ -154,6 +179,7 @@ static void file_close(struct sink *sink)
 static const struct sink_ops file_ops = {
 	.write = file_write,
 	.zero = file_zero,
+	.read = file_read,
 	.finish = file_finish,
 	.close = file_close,
 };
@@ -212,6 +238,7 @@ static int device_finish(struct sink *sink, uint64_t size, struct err *err)
 static const struct sink_ops device_ops = {
 	.write = file_write,
 	.zero = device_zero,
+	.read = file_read,
 	.finish = device_finish,
 	.close = file_close,
 };

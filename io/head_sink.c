@@ -124,6 +124,18 @@ static int head_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return sink_zero(head->inner, offset + part, length - part, how, err);
 }
 
+static int head_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
+		     struct err *err)
+{
+	struct head_sink *head = (struct head_sink *)sink;
+	size_t part = part_in_head(head, offset, len);
+
+	if (part)
+		memcpy(buf, head->head + offset, part);
+	return sink_read(head->inner, (unsigned char *)buf + part, len - part,
+			 offset + part, err);
+}
+
 static int head_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	struct head_sink *head = (struct head_sink *)sink;
@@ -147,6 +159,7 @@ static void head_close(struct sink *sink)
 static const struct sink_ops head_ops = {
 	.write = head_write,
 	.zero = head_zero,
+	.read = head_read,
 	.finish = head_finish,
 	.close = head_close,
 };
@@ -159,6 +172,8 @@ struct sink *head_sink(struct sink *take_inner, bool sync)
 	head->sink.seekable = true;
 	head->sink.fresh = take_inner->fresh;
 	head->sink.capacity = take_inner->capacity;
+	/* What the gateway leaves out for a fresh sink is left out once. */
+	take_inner->fresh = false;
 	head->inner = take_inner;
 	head->sync = sync;
 	head->len = (size_t)min_u64(HEAD_LEN, take_inner->capacity);

@@ -109,6 +109,23 @@ static int memory_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return result;
 }
 
+static int memory_reread(struct sink *sink, void *buf, size_t len,
+		       uint64_t offset, struct err *err)
+{
+	struct memory_sink *memory = (struct memory_sink *)sink;
+	size_t there = 0;
+
+	(void)err;
+	pthread_mutex_lock(&memory->lock);
+	if (offset < memory->len)
+		there = (size_t)min_u64(len, memory->len - offset);
+	if (there)
+		memcpy(buf, memory->bytes + offset, there);
+	pthread_mutex_unlock(&memory->lock);
+	memset((unsigned char *)buf + there, 0, len - there);
+	return 0;
+}
+
 static int memory_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	struct memory_sink *memory = (struct memory_sink *)sink;
@@ -134,6 +151,7 @@ static void memory_sink_close(struct sink *sink)
 static const struct sink_ops memory_sink_ops = {
 	.write = memory_write,
 	.zero = memory_zero,
+	.read = memory_reread,
 	.finish = memory_finish,
 	.close = memory_sink_close,
 };

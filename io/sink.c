@@ -6,9 +6,14 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/limits.h"
+#include "base/mem.h"
 #include "io/zero.h"
 
 #define ULL(x) ((unsigned long long)(x))
+
+/* Moved at once, and looked at for zeros. */
+#define MOVE_LEN ((size_t)(64 * KIB))
 
 void sink_init(struct sink *sink, const struct sink_ops *ops)
 {
@@ -109,6 +114,50 @@ int sink_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	if (!sink->seekable)
 		sink->position = offset + length;
 	return 0;
+}
+
+int sink_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
+	      struct err *err)
+{
+	if (!len)
+		return 0;
+	if (!sink->seekable || !sink->ops->read)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "what was written cannot be read again: this "
+			       "needs a file");
+	if (check_range(sink, offset, len, err))
+		return -1;
+	return sink->ops->read(sink, buf, len, offset, err);
+}
+
+/* Zeros stay holes. */
+static int move_part(struct sink *sink, unsigned char *bytes, size_t len,
+		     uint64_t from, uint64_t to, struct err *err)
+{
+	if (sink_read(sink, bytes, len, from, err))
+		return -1;
+	return zero_is(bytes, len)
+		       ? sink_zero(sink, to, len, SINK_ZERO_SPARSE, err)
+		       : sink_write(sink, bytes, len, to, err);
+}
+
+int sink_move(struct sink *sink, uint64_t from, uint64_t length, uint64_t to,
+	      struct err *err)
+{
+	AUTO_FREE unsigned char *bytes = mem_buffer(MOVE_LEN);
+
+	if (!length)
+		return 0;
+	if (to < from + length)
+		return err_set(err, ERR_BUG,
+			       "move of %llu bytes from %llu to %llu",
+			       ULL(length), ULL(from), ULL(to));
+	for (uint64_t at = 0; at < length; at += MOVE_LEN)
+		if (move_part(sink, bytes, (size_t)min_u64(MOVE_LEN, length - at),
+			      from + at, to + at, err))
+			return -1;
+	/* Fresh as the sink is, this range is no more. */
+	return put_zeros(sink, from, length, SINK_ZERO_SPARSE, err);
 }
 
 int sink_finish(struct sink *sink, uint64_t size, struct err *err)

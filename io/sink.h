@@ -37,6 +37,10 @@ struct sink_ops {
 	 * nothing; on a device old content must not show. */
 	int (*zero)(struct sink *sink, uint64_t offset, uint64_t length,
 		    enum sink_zero how, struct err *err);
+	/* Optional: `len` bytes that were written before, all of them or an
+	 * error; what was never written reads as zero on a fresh sink. */
+	int (*read)(struct sink *sink, void *buf, size_t len, uint64_t offset,
+		    struct err *err);
 	/* Required: `size` is final; buffered bytes go out, a regular file
 	 * gets this length. No fsync: that is the transaction's. */
 	int (*finish)(struct sink *sink, uint64_t size, struct err *err);
@@ -47,7 +51,8 @@ struct sink_ops {
 struct sink {
 	const struct sink_ops *ops;
 	bool seekable;
-	bool fresh; /* every byte not yet written reads as zero */
+	bool fresh; /* every byte not yet written reads as zero; who wraps a
+		       sink takes this over, and clears it there */
 	int fd;	    /* for copy offload and for reading back, or -1; borrowed */
 	uint64_t capacity; /* a device's size; UINT64_MAX: no bound known */
 	/* The gateway's own, for append-only sinks. */
@@ -62,6 +67,14 @@ int sink_write(struct sink *sink, const void *buf, size_t len, uint64_t offset,
 /* Any length. Nothing is done for a sparse range of a fresh sink. */
 int sink_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	      enum sink_zero how, struct err *err);
+/* What was written at `offset`, in full; ERR_UNSUPPORTED where it cannot be
+ * read back. */
+int sink_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
+	      struct err *err);
+/* What is stored at [from, from + length) goes to `to`, behind that range,
+ * which reads as zero afterwards. As sink_read. */
+int sink_move(struct sink *sink, uint64_t from, uint64_t length, uint64_t to,
+	      struct err *err);
 int sink_finish(struct sink *sink, uint64_t size, struct err *err);
 
 /* Accepts NULL, returns NULL. Without sink_finish before, nothing more is

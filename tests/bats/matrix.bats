@@ -178,7 +178,6 @@ digests() {
 	done
 }
 
-# Where the size is not known beforehand tables may lie elsewhere.
 @test "the same bytes for any number of threads, to a file and to a pipe" {
 	local format theirs options digests
 	make_odd_disk in.raw
@@ -195,7 +194,7 @@ digests() {
 		clear_out
 		# shellcheck disable=SC2086
 		runs 0 -m 3 -O "$format" $options - out.img < <(cat in.raw)
-		runs 0 compare --allow-references in.raw out.img
+		equal "$digests" "$(digests)" "$format $options, from a pipe"
 		# The descriptor of a sparse VMDK has the file's name.
 		case $format:$options in
 		*twoGb* | *Flat* | vmdk:) continue ;;
@@ -205,6 +204,58 @@ digests() {
 		equal "${digests%% *}" "$(digest_of ours)" \
 			"$format $options, to a pipe"
 	done < <(variants)
+}
+
+# Of what comes through a pipe the size is known at the end alone.
+piped() {
+	local digests what="$*: from a pipe, $(size_of in.raw) bytes"
+	clear_out
+	runs 0 "$@" in.raw out.img
+	digests=$(digests)
+	clear_out
+	runs 0 "$@" - out.img < <(cat in.raw)
+	equal "$digests" "$(digests)" "$what"
+}
+
+@test "an input of unknown size gives the bytes that a file gives" {
+	local format theirs options size
+	for size in 0 512 1048064; do
+		content data $size
+		while read -r format theirs options; do
+			# shellcheck disable=SC2086
+			piped -O "$format" $options
+		done < <(variants)
+	done
+}
+
+# Too long for the room in front of the blocks.
+@test "the same where tables are long, and other programs agree" {
+	[ "${IMGCONV_VARIANT:-}" != asan ] ||
+		skip "sparse sizes are for the release variant"
+	local format theirs size options
+	while read -r format theirs size options; do
+		rm -f in.raw
+		pattern in.raw "$size" 0 300000 "first" 30M 5000 "middle" \
+			$((size - 1048576)) 1000000 "last"
+		# shellcheck disable=SC2086
+		piped -O "$format" $options
+		runs 0 compare in.raw out.img
+		runs 0 check out.img
+		[ "$format" != qcow2 ] || sound out.img
+		# QEMU reads VDIs with blocks of 1 MiB only.
+		[ "$theirs" = - ] || same_disk raw in.raw "$theirs" out.img
+	done <<-END
+		qcow2 qcow2 272629760 -o cluster_size=512
+		qcow2 qcow2 272629760 -o cluster_size=512,refcount_bits=1
+		vdi - 1075838976 -o block_size=4K,static=on
+		parallels parallels 52428800 -o cluster_size=4K
+		vmdk vmdk 461373440
+	END
+	# Compressed, the size is not known either.
+	gzip -1 in.raw
+	cp out.img right.img
+	runs 0 --force -O vmdk in.raw.gz out.img
+	cmp right.img out.img
 }
 
 @test "measure foretells the length of every variant" {

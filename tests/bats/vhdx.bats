@@ -149,8 +149,7 @@ clean() {
 		imgconv -O vhdx -o $options in.raw - >pipe.vhdx
 		same_bytes one.vhdx pipe.vhdx
 		cat in.raw | imgconv --force -O vhdx -o $options - unknown.vhdx
-		same_disk raw in.raw vhdx unknown.vhdx
-		clean unknown.vhdx
+		same_bytes one.vhdx unknown.vhdx
 		cat one.vhdx | imgconv -O raw - - | cmp - in.raw
 	done
 }

@@ -271,6 +271,13 @@ static inline int fake_sink_zero(struct sink *sink, uint64_t offset,
 	return result;
 }
 
+static inline int fake_sink_read(struct sink *sink, void *buf, size_t len,
+				 uint64_t offset, struct err *err)
+{
+	return sink_read(((struct fake_sink *)sink)->inner, buf, len, offset,
+			 err);
+}
+
 static inline int fake_sink_finish(struct sink *sink, uint64_t size,
 				   struct err *err)
 {
@@ -303,6 +310,7 @@ static inline struct fake_sink *fake_sink_open(struct sink *inner)
 	static const struct sink_ops ops = {
 		.write = fake_sink_write,
 		.zero = fake_sink_zero,
+		.read = fake_sink_read,
 		.finish = fake_sink_finish,
 		.close = fake_sink_close,
 	};
@@ -312,6 +320,7 @@ static inline struct fake_sink *fake_sink_open(struct sink *inner)
 	fake->inner = inner;
 	fake->sink.seekable = inner->seekable;
 	fake->sink.fresh = inner->fresh;
+	inner->fresh = false;
 	fake->sink.capacity = inner->capacity;
 	pthread_mutex_init(&fake->lock, NULL);
 	return fake;

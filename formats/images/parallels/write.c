@@ -4,6 +4,8 @@
  * clusters are block_map.h's.
  *
  *   0 header | 64 BAT | data, aligned to the cluster size: clusters ...
+ *
+ * Clusters in the way of the BAT's end come last.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,6 @@
 #include "base/mem.h"
 #include "formats/images/parallels/parallels.h"
 
-/* Room for the BAT where the size is not known yet: 8 TiB of 1 MiB clusters.
- * It is sparse. */
-#define DATA_AT_UNKNOWN (32 * MIB)
 /* A geometry as QEMU notes it; nobody needs it. */
 #define HEADS 16
 #define SECTORS_A_CYLINDER 32
@@ -74,9 +73,14 @@ uint32_t parallels_survey_granule(const struct create_options *options)
 	return block_room_survey_granule(cluster_size);
 }
 
+static uint64_t bat_end(uint64_t clusters)
+{
+	return PARALLELS_HEADER_LEN + clusters * 4;
+}
+
 static uint64_t data_at(uint64_t clusters, uint32_t cluster_size)
 {
-	return round_up(PARALLELS_HEADER_LEN + clusters * 4, cluster_size);
+	return round_up(bat_end(clusters), cluster_size);
 }
 
 uint64_t parallels_measure(const struct create_options *options, uint64_t size,
@@ -98,7 +102,7 @@ static int store_head(struct parallels_writer *w, struct err *err)
 	const struct block_room *room = &w->room;
 	struct sink *sink = w->writer.sink;
 	uint64_t clusters = div_up(w->size, room->block_size);
-	uint64_t end = PARALLELS_HEADER_LEN + clusters * 4;
+	uint64_t end = bat_end(clusters);
 	uint64_t sectors = w->size / PARALLELS_SECTOR;
 	const struct parallels_header header = {
 		.heads = HEADS,
@@ -123,6 +127,13 @@ static int store_head(struct parallels_writer *w, struct err *err)
 	if (sink_zero(sink, end, room->data - end, SINK_ZERO_SPARSE, err))
 		return -1;
 	return sink_write(sink, bytes, sizeof bytes, 0, err);
+}
+
+static int settle(struct parallels_writer *w, struct err *err)
+{
+	return block_room_settle(&w->room,
+				 bat_end(div_up(w->size, w->room.block_size)),
+				 SINK_ZERO_SPARSE, err);
 }
 
 /* In front of all else, where it must be. */
@@ -168,7 +179,9 @@ static int parallels_finish(struct writer *writer, uint64_t size,
 			err, ERR_BUG, "size was announced as %llu and is %llu",
 			(unsigned long long)w->size, (unsigned long long)size);
 	w->size = size;
-	if (start(w, err) || (writer->sink->seekable && store_head(w, err)))
+	if (writer->sink->seekable
+		    ? settle(w, err) || store_head(w, err)
+		    : start(w, err) || block_room_flush(&w->room, err))
 		return -1;
 	return sink_finish(writer->sink, block_room_end(&w->room), err);
 }
@@ -190,7 +203,6 @@ static const struct writer_ops parallels_ops = {
 static int open_room(struct parallels_writer *w, uint32_t cluster_size,
 		     const struct create_options *options, struct err *err)
 {
-	uint64_t clusters = div_up(w->size, cluster_size);
 	struct sink *sink = w->writer.sink;
 	struct block_room *room = &w->room;
 
@@ -198,15 +210,12 @@ static int open_room(struct parallels_writer *w, uint32_t cluster_size,
 		.sink = sink,
 		.block_size = cluster_size,
 		.most = BLOCK_ROOM_MOST,
-		.data = data_at(min_u64(clusters, BLOCK_ROOM_MOST),
-				cluster_size),
+		.data = data_at(1, cluster_size),
 	};
-	if (!w->size_known) {
-		room->data = max_u64(DATA_AT_UNKNOWN, cluster_size);
-		room->most = (DATA_AT_UNKNOWN - PARALLELS_HEADER_LEN) / 4;
-	}
-	return block_room_open(room, w->size,
-			       sink->seekable ? NULL : options->survey, err);
+	if (block_room_open(room, w->size,
+			    sink->seekable ? NULL : options->survey, err))
+		return -1;
+	return sink->seekable ? 0 : settle(w, err);
 }
 
 struct writer *parallels_create(struct sink *sink,

@@ -12,8 +12,13 @@
  *
  * The file, in ascending order:
  *
- *   header | refcount block | L1 (size known) | L2 data data ... L2 data ...
- *   | refcount block | data ... | L1 (size not known) | refcount table
+ *   header | refcount block | room for an L1 | L2 data data ... L2 data ...
+ *   | refcount block | data ... | L1 (larger than that) | refcount table
+ *
+ * The room is of 64 KiB, at least a cluster: for 4 TiB in clusters of 64 KiB,
+ * for 16 GiB in those of 4 KiB. Its place does not depend on whether the size
+ * was known beforehand, so the bytes do not. What is not used of it counts as
+ * free.
  *
  * An L2 table stands in front of the first cluster of its guest range, a
  * refcount block in front of the first cluster it counts (after a table that
@@ -57,6 +62,8 @@ uint32_t qcow2_survey_granule(const struct create_options *options);
 /* ERR_USAGE for a value or a combination that does not make sense. */
 int qcow2_config_parse(const struct create_options *options,
 		       struct qcow2_config *out, struct err *err);
+/* Clusters in front that are left for an L1. */
+uint64_t qcow2_config_l1_room(const struct qcow2_config *config);
 /* L1 entries for a disk of `size`, at least 1; ERR_UNSUPPORTED when the
  * table would be larger than readers accept. */
 int qcow2_config_l1(const struct qcow2_config *config, uint64_t size,
@@ -68,6 +75,7 @@ int qcow2_config_l1(const struct qcow2_config *config, uint64_t size,
  * [k << count_bits, (k + 1) << count_bits). */
 struct qcow2_room {
 	uint64_t next;	 /* the first cluster not given out */
+	uint64_t free, free_end; /* given out, and not used after all */
 	uint64_t blocks; /* refcount blocks given out */
 	unsigned count_bits;
 	bool record; /* keep the places of the blocks */
@@ -129,7 +137,7 @@ struct qcow2_writer {
 	struct qcow2_room room;
 	uint64_t *l1; /* host offsets; l1_entries of them, 0: none */
 	uint64_t l1_entries, l1_room;
-	uint64_t l1_offset; /* 0: not placed yet */
+	uint64_t l1_offset; /* its room's, until it is known not to fit */
 	struct qcow2_l2 l2;
 	/* The table that a first unit coming last shares with what came
 	 * before it. */
@@ -168,9 +176,15 @@ int qcow2_check_reftable(const struct qcow2_config *config, uint64_t clusters,
 			 struct err *err);
 /* All that is left: tables, blocks, refcount table, header. */
 int qcow2_end(struct qcow2_writer *w, struct err *err);
-/* A refcount block as bytes: 1 for clusters below `end` where `out` has 0. */
-void qcow2_block_fill(const struct qcow2_config *config, uint64_t index,
-		      uint64_t end, unsigned char *out);
+/* A refcount block as bytes: 1 for clusters in use where `out` has 0. */
+void qcow2_block_fill(const struct qcow2_config *config,
+		      const struct qcow2_room *room, uint64_t index,
+		      unsigned char *out);
+/* Once the number of L1 entries is known: is the L1 in its room? What is left
+ * of that is free. Blocks stored before are set right by the caller. */
+bool qcow2_room_settle(struct qcow2_room *room,
+		       const struct qcow2_config *config, uint64_t l1_offset,
+		       uint64_t entries);
 /* Bytes of the L1 and of the refcount table; malloc'ed. */
 unsigned char *qcow2_l1_bytes(const uint64_t *l1, uint64_t entries,
 			      size_t len);

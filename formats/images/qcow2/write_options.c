@@ -162,6 +162,11 @@ int qcow2_config_l1(const struct qcow2_config *config, uint64_t size,
 	return 0;
 }
 
+uint64_t qcow2_config_l1_room(const struct qcow2_config *config)
+{
+	return max_u64(1, 64 * KIB / config->cluster_size);
+}
+
 int qcow2_config_parse(const struct create_options *options,
 		       struct qcow2_config *out, struct err *err)
 {
@@ -247,8 +252,11 @@ uint64_t qcow2_measure(const struct create_options *options, uint64_t size,
 	if (config.data_file)
 		clusters = 0;
 	qcow2_room_init(&room, &config, false);
-	qcow2_room_take(&room, div_up(entries * 8, config.cluster_size));
+	qcow2_room_take(&room, qcow2_config_l1_room(&config));
 	qcow2_room_take(&room, tables + clusters);
+	if (!qcow2_room_settle(&room, &config, 0, entries))
+		qcow2_room_take(&room,
+				div_up(entries * 8, config.cluster_size));
 	qcow2_room_end(&room, &config, &place, &clusters);
 	return room.next * config.cluster_size + (config.data_file ? data : 0);
 }

@@ -53,6 +53,21 @@ uint64_t qcow2_room_take(struct qcow2_room *room, uint64_t count)
 	return place;
 }
 
+bool qcow2_room_settle(struct qcow2_room *room,
+		       const struct qcow2_config *config, uint64_t l1_offset,
+		       uint64_t entries)
+{
+	uint64_t clusters = div_up(entries * 8, config->cluster_size);
+	uint64_t most = qcow2_config_l1_room(config);
+	bool fits = clusters <= most;
+
+	room->free = l1_offset >> config->cluster_bits;
+	room->free_end = room->free + most;
+	if (fits)
+		room->free += clusters;
+	return fits;
+}
+
 bool qcow2_room_adjoins(const struct qcow2_room *room)
 {
 	return room->blocks > room->next >> room->count_bits;

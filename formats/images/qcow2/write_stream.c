@@ -25,6 +25,7 @@ struct qcow2_plan {
 	uint64_t seen;	   /* that have come */
 	bool started;	   /* header and L1 are out */
 	uint64_t blocks;   /* that are out */
+	bool l1_in_front;
 };
 
 /* The first guest cluster with data, `guest` or after it; or UINT64_MAX. */
@@ -139,11 +140,18 @@ int qcow2_plan_make(struct qcow2_writer *w,
 	w->plan = plan;
 	plan->survey = options->survey;
 	qcow2_room_init(&plan->room, config, true);
-	qcow2_room_take(&plan->room,
-			div_up(w->l1_entries * 8, config->cluster_size));
+	qcow2_room_take(&plan->room, qcow2_config_l1_room(config));
+	plan->l1_in_front = qcow2_room_settle(&plan->room, config,
+					      w->l1_offset, w->l1_entries);
 	place_all(w, plan);
 	plan->head.size = w->size;
 	plan->head.l1_offset = w->l1_offset;
+	if (!plan->l1_in_front)
+		plan->head.l1_offset =
+			qcow2_room_take(&plan->room,
+					div_up(w->l1_entries * 8,
+					       config->cluster_size))
+			<< config->cluster_bits;
 	plan->head.l1_entries = w->l1_entries;
 	qcow2_room_end(&plan->room, config, &place,
 		       &plan->head.reftable_clusters);
@@ -182,10 +190,19 @@ static int emit_block(struct qcow2_writer *w, struct unit *unit,
 	unsigned char *bytes = mem_zalloc(w->config.cluster_size);
 	uint64_t index = plan->blocks++;
 
-	qcow2_block_fill(&w->config, index, plan->room.next, bytes);
+	qcow2_block_fill(&w->config, &plan->room, index, bytes);
 	return emit(w, unit,
 		    plan->room.block_at[index] << w->config.cluster_bits, bytes,
 		    w->config.cluster_size, err);
+}
+
+static int emit_l1(struct qcow2_writer *w, struct unit *unit, struct err *err)
+{
+	const struct qcow2_plan *plan = w->plan;
+	size_t len = round_up(w->l1_entries * 8, w->config.cluster_size);
+
+	return emit(w, unit, plan->head.l1_offset,
+		    qcow2_l1_bytes(plan->l1, w->l1_entries, len), len, err);
 }
 
 static int emit_start(struct qcow2_writer *w, struct unit *unit,
@@ -193,8 +210,7 @@ static int emit_start(struct qcow2_writer *w, struct unit *unit,
 {
 	struct qcow2_plan *plan = w->plan;
 	size_t cluster = w->config.cluster_size;
-	size_t len = round_up(w->l1_entries * 8, cluster);
-	unsigned char *header, *l1;
+	unsigned char *header;
 
 	if (plan->started)
 		return 0;
@@ -203,8 +219,20 @@ static int emit_start(struct qcow2_writer *w, struct unit *unit,
 	qcow2_head_put(&w->config, &plan->head, header);
 	if (emit(w, unit, 0, header, cluster, err) || emit_block(w, unit, err))
 		return -1;
-	l1 = qcow2_l1_bytes(plan->l1, w->l1_entries, len);
-	return emit(w, unit, w->l1_offset, l1, len, err);
+	return plan->l1_in_front ? emit_l1(w, unit, err) : 0;
+}
+
+/* Blocks in front of `offset`. */
+static int emit_blocks(struct qcow2_writer *w, uint64_t offset, struct err *err)
+{
+	struct qcow2_plan *plan = w->plan;
+
+	while (plan->blocks < plan->room.blocks &&
+	       plan->room.block_at[plan->blocks] << w->config.cluster_bits <
+		       offset)
+		if (emit_block(w, NULL, err))
+			return -1;
+	return 0;
 }
 
 int qcow2_plan_before(struct qcow2_writer *w, struct unit *unit,
@@ -286,21 +314,18 @@ int qcow2_plan_end(struct qcow2_writer *w, struct err *err)
 
 	if (plan->seen != plan->clusters)
 		return changed(w->size, err);
-	if (emit_start(w, NULL, err))
+	if (emit_start(w, NULL, err) ||
+	    (!plan->l1_in_front && (emit_blocks(w, head->l1_offset, err) ||
+				    emit_l1(w, NULL, err))) ||
+	    emit_blocks(w, head->reftable_offset, err))
 		return -1;
-	while (plan->blocks < plan->room.blocks &&
-	       plan->room.block_at[plan->blocks] << w->config.cluster_bits <
-		       head->reftable_offset)
-		if (emit_block(w, NULL, err))
-			return -1;
 	bytes = qcow2_reftable_bytes(&w->config, &plan->room,
 				     head->reftable_clusters);
 	if (emit(w, NULL, head->reftable_offset, bytes,
 		 head->reftable_clusters << w->config.cluster_bits, err))
 		return -1;
-	while (plan->blocks < plan->room.blocks)
-		if (emit_block(w, NULL, err))
-			return -1;
+	if (emit_blocks(w, UINT64_MAX, err))
+		return -1;
 	return sink_finish(w->writer.sink,
 			   plan->room.next << w->config.cluster_bits, err);
 }

@@ -47,21 +47,34 @@ static void put_count(unsigned char *block, unsigned order, uint64_t i,
 	}
 }
 
-void qcow2_block_fill(const struct qcow2_config *config, uint64_t index,
-		      uint64_t end, unsigned char *out)
+static void clear_count(unsigned char *block, unsigned order, uint64_t i)
+{
+	unsigned bits = 1u << order;
+
+	if (order >= 3)
+		memset(block + i * (bits / 8), 0, bits / 8);
+	else
+		block[i * bits / 8] &=
+			(unsigned char)~(((1u << bits) - 1) << (i * bits % 8));
+}
+
+void qcow2_block_fill(const struct qcow2_config *config,
+		      const struct qcow2_room *room, uint64_t index,
+		      unsigned char *out)
 {
 	unsigned order = config->refcount_order;
 	uint64_t entries = ((uint64_t)config->cluster_size * 8) >> order;
 	uint64_t first = index * entries;
 
-	for (uint64_t i = 0; i < entries && first + i < end; i++)
-		if (!refcounts_entry(out, order, i))
+	for (uint64_t i = 0; i < entries && first + i < room->next; i++)
+		if (!refcounts_entry(out, order, i) &&
+		    !(first + i >= room->free && first + i < room->free_end))
 			put_count(out, order, i, 1);
 }
 
 static int store_block(struct qcow2_writer *w, struct err *err)
 {
-	qcow2_block_fill(&w->config, w->block_done, w->room.next, w->block);
+	qcow2_block_fill(&w->config, &w->room, w->block_done, w->block);
 	if (sink_write(w->writer.sink, w->block, w->config.cluster_size,
 		       host(w, w->room.block_at[w->block_done]), err))
 		return -1;
@@ -126,15 +139,17 @@ int qcow2_start(struct qcow2_writer *w, struct err *err)
 	w->block = mem_zalloc(w->config.cluster_size);
 	w->l2.bytes = mem_zalloc(w->config.cluster_size);
 	w->kept.bytes = mem_zalloc(w->config.cluster_size);
+	if (qcow2_take(w, NULL, qcow2_config_l1_room(&w->config),
+		       &w->l1_offset, err))
+		return -1;
 	if (!w->size_known)
 		return 0;
 	if (qcow2_config_l1(&w->config, w->size, &w->l1_entries, err))
 		return -1;
 	w->l1_room = w->l1_entries;
 	w->l1 = mem_zalloc(w->l1_room * sizeof *w->l1);
-	return qcow2_take(w, NULL,
-			  div_up(w->l1_entries * 8, w->config.cluster_size),
-			  &w->l1_offset, err);
+	qcow2_room_settle(&w->room, &w->config, w->l1_offset, w->l1_entries);
+	return 0;
 }
 
 /* The entry of `index` exists in memory. */
@@ -282,6 +297,49 @@ static int store_table(struct sink *sink, const unsigned char *bytes,
 	return 0;
 }
 
+/* The counts of clusters that are free after all, in a block stored before
+ * that was known. */
+static int free_in_block(struct qcow2_writer *w, uint64_t index,
+			 struct err *err)
+{
+	const struct qcow2_room *room = &w->room;
+	unsigned order = w->config.refcount_order;
+	uint64_t first = index << room->count_bits;
+	uint64_t end = min_u64(first + ((uint64_t)1 << room->count_bits),
+			       room->free_end);
+	uint64_t place = host(w, room->block_at[index]);
+	struct sink *sink = w->writer.sink;
+	unsigned char *bytes AUTO_FREE = mem_buffer(w->config.cluster_size);
+
+	if (sink_read(sink, bytes, w->config.cluster_size, place, err))
+		return -1;
+	for (uint64_t i = max_u64(first, room->free); i < end; i++)
+		clear_count(bytes, order, i - first);
+	return sink_write(sink, bytes, w->config.cluster_size, place, err);
+}
+
+/* The room in front has the L1, or is free and the L1 takes a new place. */
+static int free_room(struct qcow2_writer *w, struct err *err)
+{
+	struct qcow2_room *room = &w->room;
+	bool fits = qcow2_room_settle(room, &w->config, w->l1_offset,
+				      w->l1_entries);
+	uint64_t last = div_up(room->free_end,
+			       (uint64_t)1 << room->count_bits);
+
+	for (uint64_t i = room->free >> room->count_bits;
+	     !w->size_known && room->free < room->free_end && i < last &&
+	     i < w->block_done;
+	     i++)
+		if (free_in_block(w, i, err))
+			return -1;
+	if (fits)
+		return 0;
+	return qcow2_take(w, NULL,
+			  div_up(w->l1_entries * 8, w->config.cluster_size),
+			  &w->l1_offset, err);
+}
+
 static int store_l1(struct qcow2_writer *w, struct err *err)
 {
 	uint64_t entries;
@@ -292,10 +350,9 @@ static int store_l1(struct qcow2_writer *w, struct err *err)
 
 	size_t len = round_up(entries * 8, w->config.cluster_size);
 
-	if (!w->l1_offset && qcow2_take(w, NULL, len / w->config.cluster_size,
-					&w->l1_offset, err))
-		return -1;
 	w->l1_entries = entries;
+	if (free_room(w, err))
+		return -1;
 
 	unsigned char *bytes AUTO_FREE = qcow2_l1_bytes(w->l1, entries, len);
 

@@ -5,7 +5,8 @@
  *
  *   0 header | 512 block map | data, aligned to 1 MiB: blocks ...
  *
- * The header holds a UUID made of the first guest bytes. Where the sink takes
+ * Blocks in the way of the map's end come last; even in a static image, when
+ * its map is longer than MAP_AT .. 1 MiB. The header holds a UUID made of the first guest bytes. Where the sink takes
  * no order but its own, those bytes are kept until they are all there, then
  * come header, map and what was kept.
  */
@@ -21,10 +22,6 @@
 #define MAP_AT 512
 /* VDI_DATA_ALIGN */
 #define DATA_ALIGN MIB
-/* Room for the map where the size is not known yet: 8 TiB of 1 MiB blocks. It
- * is sparse. */
-#define DATA_AT_UNKNOWN (32 * MIB)
-
 const struct driver_option vdi_options[] = {
 	{ "static", "on|off", "off", "give every block its place" },
 	{ "block_size", "4K..256M", "1M",
@@ -111,9 +108,16 @@ uint32_t vdi_survey_granule(const struct create_options *options)
 	return block_room_survey_granule(config.block_size);
 }
 
-static uint64_t data_at(uint64_t blocks)
+static uint64_t map_end(uint64_t blocks)
 {
-	return round_up(MAP_AT + blocks * 4, DATA_ALIGN);
+	return MAP_AT + blocks * 4;
+}
+
+static uint64_t data_at(uint64_t blocks, uint32_t block_size)
+{
+	uint64_t front = round_up(map_end(blocks), DATA_ALIGN);
+
+	return DATA_ALIGN + round_up(front - DATA_ALIGN, block_size);
 }
 
 uint64_t vdi_measure(const struct create_options *options, uint64_t size,
@@ -128,7 +132,8 @@ uint64_t vdi_measure(const struct create_options *options, uint64_t size,
 	blocks = div_up(size, config.block_size);
 	if (!config.fixed)
 		size = min_u64(data, size);
-	return data_at(blocks) + round_up(size, config.block_size);
+	return data_at(blocks, config.block_size) +
+	       round_up(size, config.block_size);
 }
 
 /* Header and map, for a disk of `size` bytes whose blocks have their places. */
@@ -159,8 +164,8 @@ static int store_head(struct vdi_writer *w, uint64_t size, struct err *err)
 		return -1;
 	if (!w->writer.sink->seekable)
 		return 0;
-	if (sink_zero(w->writer.sink, MAP_AT + blocks * 4,
-		      room->data - MAP_AT - blocks * 4, SINK_ZERO_SPARSE, err))
+	if (sink_zero(w->writer.sink, map_end(blocks),
+		      room->data - map_end(blocks), SINK_ZERO_SPARSE, err))
 		return -1;
 	return sink_write(w->writer.sink, bytes, sizeof bytes, 0, err);
 }
@@ -250,6 +255,16 @@ static int vdi_reserve(struct writer *writer, uint64_t offset, uint64_t length,
 				  err);
 }
 
+/* The data begin at whole MiB, as everywhere. */
+static int settle(struct vdi_writer *w, struct err *err)
+{
+	uint64_t blocks = div_up(w->size, w->room.block_size);
+
+	return block_room_settle(&w->room,
+				 round_up(map_end(blocks), DATA_ALIGN),
+				 w->config.how, err);
+}
+
 /* A static image holds all of its disk, to the end of the last block. */
 static int fill(struct vdi_writer *w, struct err *err)
 {
@@ -279,9 +294,10 @@ static int vdi_finish(struct writer *writer, uint64_t size, struct err *err)
 	w->size = size;
 	if (w->room.fixed && fill(w, err))
 		return -1;
-	if (writer->sink->seekable && store_head(w, size, err))
-		return -1;
-	if (wants_head(w) && store_kept(w, err))
+	if (writer->sink->seekable
+		    ? settle(w, err) || store_head(w, size, err)
+		    : (wants_head(w) && store_kept(w, err)) ||
+			      block_room_flush(&w->room, err))
 		return -1;
 	return sink_finish(writer->sink, block_room_end(&w->room), err);
 }
@@ -317,14 +333,11 @@ static int open_room(struct vdi_writer *w, const struct create_options *options,
 		.fixed = w->config.fixed,
 		.how = w->config.how,
 		.most = BLOCK_ROOM_MOST,
-		.data = data_at(min_u64(blocks, BLOCK_ROOM_MOST)),
+		.data = DATA_ALIGN,
 	};
-	if (!w->size_known) {
-		room->data = DATA_AT_UNKNOWN;
-		room->most = (DATA_AT_UNKNOWN - MAP_AT) / 4;
-	}
 	if (block_room_open(room, w->size,
-			    sink->seekable ? NULL : options->survey, err))
+			    sink->seekable ? NULL : options->survey, err) ||
+	    (!sink->seekable && settle(w, err)))
 		return -1;
 	/* Room for all of it at once: no room is found out before any work. */
 	if (!room->fixed || room->how != SINK_ZERO_ALLOCATE || !w->size_known ||

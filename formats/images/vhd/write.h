@@ -10,6 +10,9 @@
 #include "formats/identity.h"
 #include "formats/images/vhd/vhd.h"
 
+/* What is left for the block table in front of the first block. */
+#define VHD_TABLE_ROOM (64 * KIB)
+
 struct vhd_config {
 	enum vhd_type type; /* VHD_FIXED or VHD_DYNAMIC */
 	bool chs;	    /* the size is one that a geometry has */

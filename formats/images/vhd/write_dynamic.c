@@ -6,9 +6,13 @@
  * sector of it is there, as Windows and QEMU have it. Its data are aligned,
  * so there are gaps in front of bitmaps.
  *
- * A table whose length is not known beforehand comes behind the blocks. An
- * append-only sink gets the same bytes as a file: the survey says where all
- * blocks will be, and what comes before the identifier is known is kept back.
+ * The bytes do not depend on whether the size was known beforehand: blocks are
+ * stored behind the room of a table of 64 KiB. Where the table turns out to be
+ * longer the blocks in its way, the first one or two, go behind the last.
+ *
+ * An append-only sink gets the same bytes as a file: the survey says where all
+ * blocks will be, and what comes before the identifier is known is kept back,
+ * as are the blocks that come last.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,6 +33,11 @@ struct kept {
 	unsigned char *bytes;
 };
 
+struct kept_list {
+	struct kept *kept;
+	size_t count;
+};
+
 struct vhd_dynamic {
 	struct writer writer;
 	struct vhd_config config;
@@ -38,14 +47,16 @@ struct vhd_dynamic {
 	uint32_t *table;
 	uint64_t entries;    /* in the table */
 	uint64_t next;	     /* byte behind the last block given out */
+	uint64_t used;	     /* blocks given out */
 	uint64_t last;	     /* the block that data came for last */
 	unsigned char *ones; /* a bitmap */
 	/* Of an append-only sink: blocks that the survey found and those that
 	 * came, and what waits for the start of the file. */
-	uint64_t planned, seen;
+	uint64_t seen;
 	bool waiting;
-	struct kept *kept;
-	size_t kept_count;
+	struct kept_list start;
+	struct kept_list late; /* from `late_from` on */
+	uint64_t late_from;
 };
 
 static struct vhd_dynamic *self(struct writer *writer)
@@ -86,21 +97,68 @@ static uint64_t block_end(const struct vhd_dynamic *w, uint64_t place)
 	return place + w->config.bitmap_len + w->config.block_size;
 }
 
-/* The place of a new block, behind all others. */
-static int take_block(struct vhd_dynamic *w, uint64_t index, struct err *err)
+static int check_place(uint64_t place, struct err *err)
 {
-	const struct vhd_config *config = &w->config;
-	uint64_t place =
-		round_up(w->next + config->bitmap_len, config->alignment) -
-		config->bitmap_len;
-
 	if (place / VHD_SECTOR >= VHD_UNUSED)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "the blocks and their bitmaps need more than "
 			       "the 2 TiB that a VHD reaches: give a larger "
 			       "block_size or a smaller alignment");
+	return 0;
+}
+
+/* Where the nth block given out is. */
+static uint64_t place_of(const struct vhd_dynamic *w, uint64_t n)
+{
+	const struct vhd_config *config = &w->config;
+	uint64_t first = round_up(TABLE_OFFSET + VHD_TABLE_ROOM +
+					  config->bitmap_len,
+				  config->alignment) -
+			 config->bitmap_len;
+
+	return first + n * round_up(config->bitmap_len + config->block_size,
+				    config->alignment);
+}
+
+/* The place of a new block, behind all others. */
+static int take_block(struct vhd_dynamic *w, uint64_t index, struct err *err)
+{
+	uint64_t place = place_of(w, w->used);
+
+	if (check_place(place, err))
+		return -1;
 	w->table[index] = (uint32_t)(place / VHD_SECTOR);
 	w->next = block_end(w, place);
+	w->used++;
+	return 0;
+}
+
+/* All blocks have their places, and the table its length: the first blocks
+ * go behind the others where the table needs it. *from is the first place
+ * that is left to blocks, *to the new one of the first block. */
+static int settle(struct vhd_dynamic *w, uint64_t *from, uint64_t *to,
+		  struct err *err)
+{
+	uint64_t end = TABLE_OFFSET + table_len(w), moved = 0;
+
+	/* Ends: a table is at most 16 MiB. */
+	while (place_of(w, moved) < end)
+		moved++;
+	*from = place_of(w, moved);
+	*to = place_of(w, max_u64(moved, w->used));
+	for (uint64_t i = 0; moved && i < w->entries; i++) {
+		uint64_t place = (uint64_t)w->table[i] * VHD_SECTOR;
+
+		if (w->table[i] == VHD_UNUSED || place >= *from)
+			continue;
+		place += *to - place_of(w, 0);
+		if (check_place(place, err))
+			return -1;
+		w->table[i] = (uint32_t)(place / VHD_SECTOR);
+		w->next = max_u64(w->next, block_end(w, place));
+	}
+	if (!w->used)
+		w->next = max_u64(w->next, end);
 	return 0;
 }
 
@@ -109,14 +167,18 @@ static int take_block(struct vhd_dynamic *w, uint64_t index, struct err *err)
 static void put(struct vhd_dynamic *w, struct unit *unit, uint64_t offset,
 		const unsigned char *bytes, size_t len)
 {
+	struct kept_list *list = &w->start;
 	struct kept *kept;
 
-	if (!w->waiting) {
+	if (offset >= w->late_from) {
+		list = &w->late;
+	} else if (!w->waiting) {
 		unit_store(unit, w->writer.sink, offset, bytes, len);
 		return;
 	}
-	w->kept = mem_resize(w->kept, w->kept_count + 1, sizeof *w->kept);
-	kept = &w->kept[w->kept_count++];
+	list->kept = mem_resize(list->kept, list->count + 1,
+				sizeof *list->kept);
+	kept = &list->kept[list->count++];
 	kept->offset = offset;
 	kept->len = len;
 	kept->bytes = mem_buffer(len);
@@ -149,25 +211,35 @@ static unsigned char *head_bytes(struct vhd_dynamic *w, uint64_t table_offset)
 	return bytes;
 }
 
-/* The start of an append-only file, and all that waited for it. */
-static int emit_start(struct vhd_dynamic *w, struct unit *unit, struct err *err)
+static int emit_list(struct vhd_dynamic *w, struct kept_list *list,
+		     struct unit *unit, struct err *err)
 {
 	int failed = 0;
 
+	for (size_t i = 0; i < list->count && !failed; i++)
+		failed = emit(w, unit, list->kept[i].offset,
+			      STEAL(list->kept[i].bytes), list->kept[i].len,
+			      err);
+	return failed;
+}
+
+static void drop_list(struct kept_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->kept[i].bytes);
+	free(list->kept);
+}
+
+/* The start of an append-only file, and all that waited for it. */
+static int emit_start(struct vhd_dynamic *w, struct unit *unit, struct err *err)
+{
 	if (!w->waiting)
 		return 0;
 	w->waiting = false;
 	if (emit(w, unit, 0, head_bytes(w, TABLE_OFFSET), TABLE_OFFSET, err) ||
 	    emit(w, unit, TABLE_OFFSET, table_bytes(w), table_len(w), err))
 		return -1;
-	for (size_t i = 0; i < w->kept_count; i++) {
-		struct kept *kept = &w->kept[i];
-
-		if (!failed)
-			failed = emit(w, unit, kept->offset, STEAL(kept->bytes),
-				      kept->len, err);
-	}
-	return failed;
+	return emit_list(w, &w->start, unit, err);
 }
 
 /* ---- placing ---- */
@@ -249,19 +321,36 @@ static int dynamic_zero(struct writer *writer, uint64_t offset, uint64_t length,
 
 /* ---- the end ---- */
 
+/* The blocks in the table's way are moved, all in front of the others is
+ * free. */
+static int clear_start(struct vhd_dynamic *w, struct err *err)
+{
+	struct sink *sink = w->writer.sink;
+	uint64_t first = place_of(w, 0), last = w->next, from, to;
+
+	if (settle(w, &from, &to, err))
+		return -1;
+	/* Gaps show nothing old. */
+	if (w->next > last && w->used &&
+	    (sink_zero(sink, last, w->next - last, SINK_ZERO_SPARSE, err) ||
+	     sink_move(sink, first, w->next - to, to, err)))
+		return -1;
+	return sink_zero(sink, TABLE_OFFSET, from - TABLE_OFFSET,
+			 SINK_ZERO_SPARSE, err);
+}
+
 /* Only now does the file look like a VHD: its start comes last. */
 static int finish_seekable(struct vhd_dynamic *w, struct err *err)
 {
 	struct sink *sink = w->writer.sink;
-	uint64_t at = w->size_known ? TABLE_OFFSET : w->next;
 	unsigned char *head AUTO_FREE = NULL, *table AUTO_FREE = NULL;
 
 	table_grow(w, max_u64(1, div_up(w->size, w->config.block_size)));
-	head = head_bytes(w, at);
+	if (clear_start(w, err))
+		return -1;
+	head = head_bytes(w, TABLE_OFFSET);
 	table = table_bytes(w);
-	if (!w->size_known)
-		w->next += table_len(w);
-	if (sink_write(sink, table, table_len(w), at, err) ||
+	if (sink_write(sink, table, table_len(w), TABLE_OFFSET, err) ||
 	    sink_write(sink, head, VHD_FOOTER_LEN, w->next, err) ||
 	    sink_write(sink, head + VHD_FOOTER_LEN, VHD_HEADER_LEN,
 		       VHD_FOOTER_LEN, err))
@@ -273,9 +362,9 @@ static int finish_appending(struct vhd_dynamic *w, struct err *err)
 {
 	unsigned char footer[VHD_FOOTER_LEN];
 
-	if (w->seen != w->planned)
+	if (w->seen != w->used)
 		return changed(w->size, err);
-	if (emit_start(w, NULL, err))
+	if (emit_start(w, NULL, err) || emit_list(w, &w->late, NULL, err))
 		return -1;
 	vhd_put_footer(&w->config, w->identity, w->size, footer);
 	return sink_write(w->writer.sink, footer, sizeof footer, w->next, err);
@@ -303,9 +392,8 @@ static void dynamic_close(struct writer *writer)
 {
 	struct vhd_dynamic *w = self(writer);
 
-	for (size_t i = 0; i < w->kept_count; i++)
-		free(w->kept[i].bytes);
-	free(w->kept);
+	drop_list(&w->start);
+	drop_list(&w->late);
 	identity_close(w->identity);
 	free(w->table);
 	free(w->ones);
@@ -323,7 +411,7 @@ static const struct writer_ops dynamic_ops = {
 static int plan(struct vhd_dynamic *w, const struct survey *survey,
 		struct err *err)
 {
-	uint64_t per;
+	uint64_t per, from;
 
 	if (!w->size_known || !survey)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -342,9 +430,12 @@ static int plan(struct vhd_dynamic *w, const struct survey *survey,
 			continue;
 		if (take_block(w, i / per, err))
 			return -1;
-		w->planned++;
 	}
 	w->waiting = true;
+	if (settle(w, &from, &w->late_from, err))
+		return -1;
+	if (from == place_of(w, 0))
+		w->late_from = UINT64_MAX;
 	return 0;
 }
 
@@ -361,13 +452,13 @@ struct writer *vhd_dynamic_create(struct sink *sink,
 	w->identity = identity_open(&w->writer, options);
 	w->size_known = options->size_known;
 	w->last = NO_BLOCK;
-	w->next = TABLE_OFFSET;
+	w->next = TABLE_OFFSET + VHD_TABLE_ROOM;
+	w->late_from = UINT64_MAX;
 	w->ones = mem_buffer(config->bitmap_len);
 	memset(w->ones, 0xff, config->bitmap_len);
 	if (w->size_known) {
 		w->size = options->size;
 		table_grow(w, max_u64(1, div_up(w->size, config->block_size)));
-		w->next += table_len(w);
 	}
 	if (!sink->seekable && plan(w, options->survey, err)) {
 		dynamic_close(&w->writer);

@@ -168,7 +168,7 @@ uint64_t vhd_measure(const struct create_options *options, uint64_t size,
 		     uint64_t data)
 {
 	struct vhd_config config;
-	uint64_t blocks, used;
+	uint64_t blocks, used, table;
 	struct err err;
 
 	if (vhd_config_parse(options, &config, &err))
@@ -180,8 +180,10 @@ uint64_t vhd_measure(const struct create_options *options, uint64_t size,
 	blocks = div_up(size, config.block_size);
 	/* At worst each sector of data is in another block. */
 	used = min_u64(blocks, div_up(data, VHD_SECTOR));
-	return 2 * VHD_FOOTER_LEN + VHD_HEADER_LEN +
-	       round_up(max_u64(1, blocks) * VHD_ENTRY_LEN, VHD_SECTOR) +
+	/* A long table takes the places of blocks. */
+	table = max_u64(VHD_TABLE_ROOM, blocks * VHD_ENTRY_LEN);
+	used += div_up(table - VHD_TABLE_ROOM, config.block_size);
+	return 2 * VHD_FOOTER_LEN + VHD_HEADER_LEN + VHD_TABLE_ROOM +
 	       used * (config.block_size + config.bitmap_len +
 		       config.alignment);
 }

@@ -168,7 +168,8 @@ static int end_fixed(struct vhdx_writer *w, uint64_t size, struct err *err)
 	uint64_t end = round_up(size, w->config.block_size);
 	uint64_t seen = w->writer.position;
 
-	w->next = w->data + end;
+	if (!w->append) /* else it was planned */
+		w->next = w->data + end;
 	return zero_fixed(w, seen, end - seen, err);
 }
 
@@ -185,8 +186,8 @@ static int write_head(struct vhdx_writer *w, const struct vhdx_head *head,
 
 	if (sink_write(sink, metadata, VHDX_METADATA_USED,
 		       head->metadata_offset, err) ||
-	    sink_zero(sink, behind, MIB - VHDX_METADATA_USED, SINK_ZERO_SPARSE,
-		      err) ||
+	    sink_zero(sink, behind, head->metadata_length - VHDX_METADATA_USED,
+		      SINK_ZERO_SPARSE, err) ||
 	    sink_zero(sink, VHDX_HEAD_LEN,
 		      head->metadata_offset - VHDX_HEAD_LEN, SINK_ZERO_SPARSE,
 		      err))
@@ -194,14 +195,22 @@ static int write_head(struct vhdx_writer *w, const struct vhdx_head *head,
 	return sink_write(sink, bytes, VHDX_HEAD_LEN, 0, err);
 }
 
+/* In the room in front, or behind the blocks, which all have their places. */
+static void place_bat(struct vhdx_writer *w, uint64_t size)
+{
+	uint64_t length = vhdx_config_bat_length(&w->config, size);
+
+	w->bat = w->data - MIB;
+	if (length <= MIB)
+		return;
+	w->bat = w->next;
+	w->next += length;
+}
+
 static int vhdx_finish(struct writer *writer, uint64_t size, struct err *err)
 {
 	struct vhdx_writer *w = self(writer);
-	struct vhdx_head head = {
-		.size = size,
-		.metadata_offset = VHDX_SECTION_LEN + w->config.log_size,
-		.bat_length = vhdx_config_bat_length(&w->config, size),
-	};
+	struct vhdx_head head;
 
 	if (vhdx_config_check_size(&w->config, size, err))
 		return -1;
@@ -213,15 +222,13 @@ static int vhdx_finish(struct writer *writer, uint64_t size, struct err *err)
 	if (w->config.fixed && end_fixed(w, size, err))
 		return -1;
 	if (w->append) {
-		if (!w->started && vhdx_stream_start(w, err))
+		if ((!w->started && vhdx_stream_start(w, err)) ||
+		    vhdx_stream_end(w, err))
 			return -1;
 		return sink_finish(writer->sink, w->next, err);
 	}
-	if (!w->bat) {
-		w->bat = w->next;
-		w->next += head.bat_length;
-	}
-	head.bat_offset = w->bat;
+	place_bat(w, size);
+	vhdx_head_init(&head, w, size);
 	if (vhdx_write_bat(w, size, err) || write_head(w, &head, err))
 		return -1;
 	return sink_finish(writer->sink, w->next, err);
@@ -247,14 +254,10 @@ static const struct writer_ops writer_ops = {
 	.close = vhdx_writer_close,
 };
 
-/* The room for the BAT is in front when it can be known. */
+/* With room for a BAT of 1 MiB, the least there is. */
 static void lay_out(struct vhdx_writer *w)
 {
-	w->data = VHDX_SECTION_LEN + w->config.log_size + MIB;
-	if (w->size_known) {
-		w->bat = w->data;
-		w->data += vhdx_config_bat_length(&w->config, w->size);
-	}
+	w->data = VHDX_SECTION_LEN + w->config.log_size + 2 * MIB;
 	w->next = w->data;
 }
 
@@ -276,8 +279,11 @@ struct writer *vhdx_create(struct sink *sink,
 	    (w->size_known && vhdx_config_check_size(&w->config, w->size, err)))
 		return NULL;
 	lay_out(w);
-	if (w->append && vhdx_stream_plan(w, options, err))
-		return NULL;
+	if (w->append) {
+		if (vhdx_stream_plan(w, options, err))
+			return NULL;
+		place_bat(w, w->size);
+	}
 	/* Room for all of it at once: no room is found out before any work. */
 	if (w->config.zeros == SINK_ZERO_ALLOCATE && w->size_known &&
 	    !w->append &&

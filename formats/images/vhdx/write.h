@@ -4,7 +4,8 @@
  *
  *   header section | log | metadata | BAT | blocks
  *
- * or, when the size is not known before the end, with the BAT last. Blocks of
+ * or, when the BAT is longer than 1 MiB, with the BAT last: whether the size was
+ * known beforehand is not seen in the bytes. Blocks of
  * a dynamic disk follow each other in the order in which their first data
  * came; those of a fixed one as the guest has them. All of it begins at whole
  * MiB, so runs of blocks can be shared between files.
@@ -71,12 +72,18 @@ bool vhdx_pages_fill(const struct vhdx_pages *pages,
 		     uint64_t data, uint64_t number, unsigned char *out);
 void vhdx_pages_clear(struct vhdx_pages *pages);
 
+struct vhdx_writer;
+
 /* ---- write_head.c ---- */
 
 struct vhdx_head {
 	uint64_t size; /* of the disk */
-	uint64_t metadata_offset, bat_offset, bat_length;
+	uint64_t metadata_offset, metadata_length;
+	uint64_t bat_offset, bat_length;
 };
+/* For a disk of `size`, when the BAT has its place. */
+void vhdx_head_init(struct vhdx_head *head, const struct vhdx_writer *w,
+		    uint64_t size);
 
 /* What is not zero of the header section, and of the metadata region. */
 #define VHDX_HEAD_LEN ((size_t)(VHDX_REGIONS_2 + VHDX_REGIONS_LEN))
@@ -105,7 +112,7 @@ struct vhdx_writer {
 	struct vhdx_pages pages;
 	bool size_known;
 	uint64_t size;	    /* when known */
-	uint64_t bat;	    /* its place; 0: at the end */
+	uint64_t bat;	    /* its place, once it is known */
 	uint64_t data;	    /* where blocks begin */
 	uint64_t next;	    /* where the next new block goes */
 	bool allocated;	    /* all of a fixed one, from the start */
@@ -127,6 +134,8 @@ void vhdx_stream_hold(struct vhdx_writer *w, uint64_t offset,
 /* All that stands in front, and what was kept back. Written at once: no unit
  * before has anything to be stored. */
 int vhdx_stream_start(struct vhdx_writer *w, struct err *err);
+/* A BAT behind the blocks of an append-only sink. */
+int vhdx_stream_end(struct vhdx_writer *w, struct err *err);
 /* The BAT by pages, to a sink that seeks. */
 int vhdx_write_bat(struct vhdx_writer *w, uint64_t size, struct err *err);
 

@@ -58,7 +58,7 @@ static void put_regions(const struct vhdx_head *head, unsigned char *out)
 	bytes_put_le32(out + VHDX_REGIONS_COUNT, 2);
 	put_region(bat, head->bat_offset, head->bat_length,
 		   out + VHDX_REGIONS_FIRST);
-	put_region(metadata, head->metadata_offset, MIB,
+	put_region(metadata, head->metadata_offset, head->metadata_length,
 		   out + VHDX_REGIONS_FIRST + VHDX_REGION_LEN);
 	put_checksum(out, VHDX_REGIONS_LEN);
 }
@@ -103,6 +103,18 @@ static unsigned char *put_item(unsigned char *region,
 		       flags | VHDX_METADATA_REQUIRED);
 	bytes_put_le16(region + VHDX_METADATA_COUNT, (uint16_t)(count + 1));
 	return region + offset;
+}
+
+void vhdx_head_init(struct vhdx_head *head, const struct vhdx_writer *w,
+		    uint64_t size)
+{
+	head->size = size;
+	head->metadata_offset = VHDX_SECTION_LEN + w->config.log_size;
+	/* Room for a BAT that turned out to be too long for it is the
+	 * metadata's: a region may be longer than what is in it. */
+	head->metadata_length = w->bat < w->data ? MIB : 2 * MIB;
+	head->bat_offset = w->bat;
+	head->bat_length = vhdx_config_bat_length(&w->config, size);
 }
 
 unsigned char *vhdx_metadata_bytes(const struct vhdx_config *config,

@@ -156,14 +156,15 @@ uint64_t vhdx_measure(const struct create_options *options, uint64_t size,
 {
 	struct vhdx_config config;
 	struct err err;
-	uint64_t blocks;
+	uint64_t blocks, bat;
 
 	if (vhdx_config_parse(options, &config, &err) || size > VHDX_SIZE_MAX)
 		return size;
 	blocks = div_up(size, config.block_size);
 	if (!config.fixed)
 		blocks = min_u64(blocks, div_up(data, VHDX_GRANULE));
-	return VHDX_SECTION_LEN + config.log_size + MIB +
-	       vhdx_config_bat_length(&config, size) +
+	bat = vhdx_config_bat_length(&config, size);
+	return VHDX_SECTION_LEN + config.log_size + 2 * MIB +
+	       (bat > MIB ? bat : 0) +
 	       blocks * config.block_size;
 }

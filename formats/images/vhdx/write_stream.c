@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what a sink that only appends needs: headers and BAT stand in front of
- * the blocks. Which blocks there will be is known from the survey (of a fixed
+ * Owns what a sink that only appends needs: headers and most BATs stand in
+ * front of the blocks. Which blocks there will be is known from the survey (of a fixed
  * disk all of them); the identifiers in the headers follow from the first
  * bytes of the guest, so these are kept back until they have come. The bytes
  * are those that a seekable sink gets.
@@ -40,8 +40,10 @@ int vhdx_stream_plan(struct vhdx_writer *w,
 		return err_set(err, ERR_UNSUPPORTED,
 			       "an output that cannot seek needs the size of "
 			       "the disk first");
-	if (w->config.fixed)
+	if (w->config.fixed) {
+		w->next = w->data + round_up(w->size, w->config.block_size);
 		return 0;
+	}
 	if (check_survey(w, survey, err))
 		return -1;
 	per = w->config.block_size / survey->granule;
@@ -102,20 +104,16 @@ static int emit_bat(struct vhdx_writer *w, struct err *err)
 
 int vhdx_stream_start(struct vhdx_writer *w, struct err *err)
 {
-	const struct vhdx_head head = {
-		.size = w->size,
-		.metadata_offset = VHDX_SECTION_LEN + w->config.log_size,
-		.bat_offset = w->bat,
-		.bat_length = vhdx_config_bat_length(&w->config, w->size),
-	};
+	struct vhdx_head head;
 
+	vhdx_head_init(&head, w, w->size);
 	w->started = true;
 	if (emit(w, 0, vhdx_head_bytes(&w->config, &head, w->identity),
 		 VHDX_HEAD_LEN, err) ||
 	    emit(w, head.metadata_offset,
 		 vhdx_metadata_bytes(&w->config, &head, w->identity),
 		 VHDX_METADATA_USED, err) ||
-	    emit_bat(w, err))
+	    (w->bat < w->data && emit_bat(w, err)))
 		return -1;
 	for (size_t i = 0; i < w->held_count; i++)
 		if (emit(w, w->held[i].offset, STEAL(w->held[i].bytes),
@@ -123,4 +121,9 @@ int vhdx_stream_start(struct vhdx_writer *w, struct err *err)
 			return -1;
 	w->held_count = 0;
 	return 0;
+}
+
+int vhdx_stream_end(struct vhdx_writer *w, struct err *err)
+{
+	return w->bat >= w->data ? emit_bat(w, err) : 0;
 }

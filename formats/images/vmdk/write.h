@@ -14,7 +14,7 @@
  * The files, in ascending order:
  *
  *   sparse  header | descriptor | redundant directory, tables | directory,
- *           tables | grain ...       (size not known: the tables come last)
+ *           tables | grain ...
  *   stream  header | descriptor | marker, grain ... marker, table ... |
  *           marker, directory | marker, footer | end
  *   flat    the guest's bytes

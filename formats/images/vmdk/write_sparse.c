@@ -3,6 +3,10 @@
  * Owns the writing of plain sparse extents, one or many: each grain gets the
  * next place in its extent's file; tables are kept in memory (2 KiB for each
  * 32 MiB of the disk that hold data) and written at the end, header last.
+ *
+ * The bytes do not depend on whether the size was known beforehand: grains are
+ * stored from FIRST_SECTOR on, and in the end, when it is known how long all
+ * tables are, the grains that stand in their way go behind the last one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +16,8 @@
 #include "base/mem.h"
 #include "formats/images/vmdk/write.h"
 
+/* Where the first grain is stored: the tables of 400 MiB fit in front. */
+#define FIRST_SECTOR GRAIN_SECTORS
 /* Tables joined to one write. */
 #define TABLES_RUN 512
 
@@ -21,25 +27,12 @@ static uint64_t directory_sector(const struct vmdk_writer *w)
 	return vmdk_is_split(&w->config) ? 1 : TEXT_SECTOR + TEXT_SECTORS;
 }
 
-/* Where the first grain lies: behind the tables, as far as their number is
- * known; else they come behind the last one. */
-static uint64_t first_grain(const struct vmdk_writer *w,
-			    const struct vmdk_file *file)
-{
-	struct vmdk_layout layout;
-
-	if (!w->size_known)
-		return GRAIN_SECTORS;
-	vmdk_layout_init(&layout, file->size, directory_sector(w));
-	return layout.overhead;
-}
-
 /* `count` grains in one run; the first one's sector. */
-static int take(struct vmdk_writer *w, struct vmdk_file *file, uint64_t count,
-		uint64_t *sector, struct err *err)
+static int take(struct vmdk_file *file, uint64_t count, uint64_t *sector,
+		struct err *err)
 {
 	if (!file->next)
-		file->next = first_grain(w, file);
+		file->next = FIRST_SECTOR;
 	*sector = file->next;
 	file->next += count * GRAIN_SECTORS;
 	if (file->next > UINT32_MAX)
@@ -86,7 +79,7 @@ static int sparse_place(struct writer *writer, struct unit *unit,
 		if (vmdk_check_directory(at + GRAIN_LEN, err))
 			return -1;
 		file = vmdk_file_at(w, at, &start, err);
-		if (!file || take(w, file, 1, &sector, err))
+		if (!file || take(file, 1, &sector, err))
 			return -1;
 		put(file, at - start, sector);
 		unit_store(unit, file->sink, sector * VMDK_SECTOR,
@@ -112,7 +105,7 @@ static int sparse_reserve(struct writer *writer, uint64_t offset,
 	if (vmdk_check_directory(offset + length, err))
 		return -1;
 	file = vmdk_file_at(w, offset, &start, err);
-	if (!file || take(w, file, count, &sector, err))
+	if (!file || take(file, count, &sector, err))
 		return -1;
 	for (uint64_t i = 0; i < count; i++)
 		put(file, offset - start + i * GRAIN_LEN,
@@ -176,35 +169,55 @@ static int store_head(struct vmdk_writer *w, const struct vmdk_file *file,
 	return sink_write(file->sink, bytes, len, 0, err);
 }
 
+/* The entries of grains in front of sector `end` grow by `more`. */
+static void renumber(struct vmdk_file *file, uint64_t end, uint64_t more)
+{
+	for (size_t i = 0; i < file->table_count; i++)
+		for (size_t k = 0; file->table[i] && k < TABLE_LEN;
+		     k += VMDK_ENTRY_LEN) {
+			uint32_t sector = bytes_le32(file->table[i] + k);
+
+			if (sector && sector < end)
+				bytes_put_le32(file->table[i] + k,
+					       sector + (uint32_t)more);
+		}
+}
+
+/* No grain is left in front of `overhead`. */
+static int make_room(struct vmdk_file *file, uint64_t overhead,
+		     struct err *err)
+{
+	uint64_t end = max_u64(file->next, overhead);
+	uint64_t count = min_u64(file->next, overhead) - FIRST_SECTOR, sector;
+
+	file->next = end;
+	if (take(file, count / GRAIN_SECTORS, &sector, err))
+		return -1;
+	renumber(file, overhead, end - FIRST_SECTOR);
+	return sink_move(file->sink, FIRST_SECTOR * VMDK_SECTOR,
+			 count * VMDK_SECTOR, end * VMDK_SECTOR, err);
+}
+
 static int store_file(struct vmdk_writer *w, struct vmdk_file *file,
 		      struct err *err)
 {
 	struct vmdk_layout layout;
-	uint64_t next, at;
+	uint64_t next;
 
-	if (take(w, file, 0, &next, err))
+	vmdk_layout_init(&layout, file->size, directory_sector(w));
+	if (take(file, 0, &next, err) ||
+	    make_room(file, layout.overhead, err))
 		return -1;
-	at = w->size_known ? directory_sector(w) : next;
-	vmdk_layout_init(&layout, file->size, at);
-	layout.overhead = first_grain(w, file);
-	if (layout.end > UINT32_MAX)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "a sparse file of VMDK ends at 2 TiB");
 	/* Where tables are left out old content must not show. */
 	if (sink_zero(file->sink, 0, layout.overhead * VMDK_SECTOR,
 		      SINK_ZERO_SPARSE, err) ||
-	    (!w->size_known &&
-	     sink_zero(file->sink, at * VMDK_SECTOR,
-		       (layout.end - at) * VMDK_SECTOR, SINK_ZERO_SPARSE, err)))
-		return -1;
-	if (store_directory(file, &layout, layout.rgd, err) ||
+	    store_directory(file, &layout, layout.rgd, err) ||
 	    store_tables(file, layout.rgd + layout.gd_sectors, err) ||
 	    store_directory(file, &layout, layout.gd, err) ||
 	    store_tables(file, layout.gd + layout.gd_sectors, err) ||
 	    store_head(w, file, &layout, err))
 		return -1;
-	return sink_finish(file->sink, max_u64(next, layout.end) * VMDK_SECTOR,
-			   err);
+	return sink_finish(file->sink, file->next * VMDK_SECTOR, err);
 }
 
 static int sparse_finish(struct writer *writer, uint64_t size, struct err *err)
