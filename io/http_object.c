@@ -319,7 +319,9 @@ static void broke(struct http_fetch *fetch, enum http_result result,
 		again_later(fetch, &err, 0);
 		break;
 	case HTTP_UNTRUSTED:
-		fail(fetch, ERR_REFUSED, text);
+		err_set(&err, ERR_REFUSED,
+			"%s; --cacert says whom else to trust", text);
+		finish(fetch, &err);
 		break;
 	default:
 		fail(fetch, ERR_IO, text);

@@ -257,7 +257,8 @@ breaks() {
 
 @test "TLS: the certificate is believed or it is not; never back to http" {
 	here || return 0
-	breaks 77 "$tls/disk.raw: http: *certificate*" "$tls/disk.raw"
+	breaks 77 "$tls/disk.raw: http: *certificate*--cacert*" \
+		"$tls/disk.raw"
 	gets --cacert "$at/ca.pem" "$tls/disk.qcow2"
 	breaks 77 "*from https to http*" --cacert "$at/ca.pem" \
 		"$tls/down/disk.raw"
@@ -420,6 +421,21 @@ os.execv(sys.argv[1], sys.argv[1:])' "$IMGCONV" -f raw "$bad/slow/disk.raw" \
 		wait_for eval "! alive $children >/dev/null"
 		nothing_at out.raw
 	done
+}
+
+@test "the network process killed: status 70, one line, no output" {
+	here || return 0
+	local pid result=0
+	"$IMGCONV" -f raw "$bad/slow/disk.raw" out.raw 3>&- 2>said &
+	pid=$!
+	wait_for grep -q '^slow 200' "$at/requests"
+	# The elder of the two.
+	kill -9 "$(pgrep -P $pid | sort -n | head -n 1)"
+	wait $pid || result=$?
+	equal 70 "$result" "$(cat said)"
+	equal 1 "$(wc -l <said)" lines
+	grep -q 'network process is gone' said
+	nothing_at out.raw
 }
 
 @test "progress is told" {
