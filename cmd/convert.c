@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "cmd/appliance.h"
 #include "cmd/commands.h"
 #include "cmd/conductor.h"
 #include "cmd/execute.h"
@@ -18,9 +19,11 @@
 #include "cmd/signals.h"
 #include "transforms/tags.h"
 
+/* One image on its way; the disks of an appliance share their output. */
 struct conversion {
 	const struct settings *settings;
 	const char *input, *output;
+	const char *label; /* of the input, for messages */
 	bool in_place;
 	struct ui *ui;
 	struct conductor *conductor;
@@ -30,6 +33,7 @@ struct conversion {
 	struct output *out;
 	struct parts_list *parts;
 	struct output *data; /* a qcow2's data file; one of the parts */
+	struct member_place place; /* in an appliance */
 	struct protocol_done done;
 };
 
@@ -75,7 +79,7 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 		return -1;
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
-		return err_in(err, "%s", settings->label[0]);
+		return err_in(err, "%s", conversion->label);
 	if (refuse_consume(conversion, err) < 0)
 		return -1;
 	const struct planning_paths paths = {
@@ -87,11 +91,11 @@ static int open_and_plan(struct conversion *conversion, struct err *err)
 	if (planning_make(&conversion->planning, settings,
 			  &conversion->image, &paths, err) < 0)
 		return err->kind == ERR_REFUSED
-			       ? err_in(err, "%s", settings->label[0])
+			       ? err_in(err, "%s", conversion->label)
 			       : -1;
 	if (planning_choose(&conversion->planning, settings,
 			    &conversion->plan, err) < 0)
-		return err_in(err, "%s: %s (%s)", settings->label[0],
+		return err_in(err, "%s: %s (%s)", conversion->label,
 			      conversion->image.report.title,
 			      conversion->image.format);
 	return 0;
@@ -134,9 +138,9 @@ static int open_output(struct conversion *conversion, struct err *err)
 	return open_data_file(conversion, err);
 }
 
-static int run_plan(struct conversion *conversion, struct err *err)
+static struct execution execution_of(const struct conversion *conversion)
 {
-	const struct execution execution = {
+	return (struct execution){
 		.settings = conversion->settings,
 		.planning = &conversion->planning,
 		.plan = &conversion->plan,
@@ -146,16 +150,36 @@ static int run_plan(struct conversion *conversion, struct err *err)
 		.output_path = conversion->output,
 		.parts = conversion->parts,
 		.data = conversion->data,
+		.place = *conversion->place.name ? &conversion->place : NULL,
 		.ui = conversion->ui,
 	};
+}
 
-	if (execute_plan(&execution, &conversion->done, err) < 0)
-		/* An output's errors name what was being made. */
-		return err_in(err, "%s", err->kind == ERR_IO ||
-						 err->kind == ERR_CREATE
-					 ? conversion->output
-					 : conversion->settings->label[0]);
-	return 0;
+/* An output's errors name what was being made. */
+static int blame(const struct conversion *conversion, struct err *err)
+{
+	return err_in(err, "%s", err->kind == ERR_IO ||
+					 err->kind == ERR_CREATE
+				 ? conversion->output
+				 : conversion->label);
+}
+
+static int run_plan(struct conversion *conversion, struct err *err)
+{
+	const struct execution execution = execution_of(conversion);
+
+	return execute_plan(&execution, &conversion->done, err) < 0
+		       ? blame(conversion, err)
+		       : 0;
+}
+
+static int verify(struct conversion *conversion, struct err *err)
+{
+	const struct execution execution = execution_of(conversion);
+
+	return execute_verify(&execution, &conversion->done, err) < 0
+		       ? blame(conversion, err)
+		       : 0;
 }
 
 static const char *last_tag(const struct conversion *conversion,
@@ -212,8 +236,9 @@ static void tell_digest(const struct conversion *conversion)
 	if (!conversion->settings->digest || !conversion->done.has_digest)
 		return;
 	digest_text(conversion->done.digest, text);
-	fprintf(piped ? stderr : stdout, "%s  %s\n", text,
-		conversion->output);
+	fprintf(piped ? stderr : stdout, "%s  %s%s%s\n", text,
+		conversion->output, *conversion->place.name ? ":" : "",
+		conversion->place.name);
 }
 
 /* --consume: the input is gone when the output is safe. */
@@ -238,62 +263,107 @@ static int consume(const struct conversion *conversion, struct err *err)
 	return 0;
 }
 
-static int commit(struct conversion *conversion, struct err *err)
+static int commit(struct conversion *list, unsigned count, struct err *err)
 {
-	if (parts_commit(conversion->parts, err) < 0)
+	if (parts_commit(list->parts, err) < 0)
 		return -1;
-	tell_losses(conversion);
-	tell_digest(conversion);
+	for (unsigned i = 0; i < count; i++) {
+		tell_losses(&list[i]);
+		tell_digest(&list[i]);
+	}
 	if (fflush(stdout) || ferror(stdout))
 		return err_sys(err, ERR_IO, "standard output");
-	return consume(conversion, err);
+	for (unsigned i = 0; i < count; i++)
+		if (consume(&list[i], err) < 0)
+			return -1;
+	return 0;
 }
 
-static int convert(struct conversion *conversion, struct err *err)
+/* The disks of an appliance go into one output, one behind the other, and
+ * what is said of them in front when all are there. */
+static int run_appliance(struct conversion *list, unsigned count,
+			 struct err *err)
 {
-	if (open_and_plan(conversion, err) < 0 ||
-	    open_output(conversion, err) < 0)
-		return -1;
-	tell_means(conversion);
-	if (run_plan(conversion, err) < 0)
-		return -1;
-	return commit(conversion, err);
+	struct appliance_making *making = appliance_making_open(
+		&list->planning.target, list->output,
+		list->settings->source_date, count, err);
+	int result = making ? 0 : -1;
+
+	for (unsigned i = 0; i < count && !result; i++) {
+		list[i].out = list->out;
+		list[i].parts = list->parts;
+		appliance_making_place(making, i, &list[i].place);
+		result = run_plan(&list[i], err);
+		if (!result)
+			appliance_making_made(making, i, &list[i].done,
+					      list[i].image.size);
+	}
+	if (!result)
+		result = appliance_making_seal(making, output_fd(list->out),
+					       err);
+	appliance_making_close(making);
+	return result;
 }
 
-static int run(const struct settings *settings, const char *output,
-	       bool in_place)
+static int convert(struct conversion *list, unsigned count, struct err *err)
 {
-	struct conversion *conversion = mem_zalloc(sizeof *conversion);
+	for (unsigned i = 0; i < count; i++)
+		if (open_and_plan(&list[i], err) < 0)
+			return -1;
+	if (open_output(list, err) < 0)
+		return -1;
+	tell_means(list);
+	if (!strcmp(list->planning.target.archive, "ova")
+		    ? run_appliance(list, count, err) < 0
+		    : run_plan(list, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++)
+		if (verify(&list[i], err) < 0)
+			return -1;
+	return commit(list, count, err);
+}
+
+static int run(const struct settings *settings, unsigned count,
+	       const char *output, bool in_place)
+{
+	struct conversion *list = mem_zalloc(count * sizeof *list);
+	struct ui *ui = ui_open(settings);
 	struct err err = { .kind = ERR_NONE };
 	int status;
 
-	conversion->settings = settings;
-	conversion->input = settings->argument[0];
-	conversion->output = output;
-	conversion->in_place = in_place;
-	conversion->ui = ui_open(settings);
+	for (unsigned i = 0; i < count; i++) {
+		list[i].settings = settings;
+		list[i].input = settings->argument[i];
+		list[i].label = settings->label[i];
+		list[i].output = output;
+		list[i].in_place = in_place;
+		list[i].ui = ui;
+	}
 	signals_setup();
-	status = convert(conversion, &err) < 0;
-	conductor_close(conversion->conductor);
+	status = convert(list, count, &err) < 0;
+	for (unsigned i = 0; i < count; i++)
+		conductor_close(list[i].conductor);
 	signals_watch_output(NULL, NULL);
-	parts_close(conversion->parts);
-	output_close(conversion->out);
-	status = ui_end(conversion->ui, status ? &err : NULL);
-	ui_close(conversion->ui);
-	free(conversion);
+	parts_close(list->parts);
+	output_close(list->out);
+	status = ui_end(ui, status ? &err : NULL);
+	ui_close(ui);
+	free(list);
 	return status;
 }
 
 int command_convert(const struct settings *settings)
 {
+	unsigned inputs = settings->argument_count - 1;
+
 	if (settings->dry_run)
 		return command_plan(settings);
-	return run(settings, settings->argument[1], false);
+	return run(settings, inputs, settings->argument[inputs], false);
 }
 
 int command_resize(const struct settings *settings)
 {
 	if (settings->dry_run)
 		return command_plan(settings);
-	return run(settings, settings->argument[0], true);
+	return run(settings, 1, settings->argument[0], true);
 }

@@ -120,6 +120,15 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->threads = execution->planning->price_list.threads;
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
+	snprintf(job->member_name, sizeof job->member_name, "%s",
+		 execution->place ? execution->place->name
+				  : target->member_name);
+	if (execution->place) {
+		job->member_offset = execution->place->offset;
+		job->member_digest = execution->place->digest;
+	}
+	job->tar_dialect = settings->tar_dialect;
+	job->member_time = settings->source_date;
 	job->create = target->create;
 	if (!aside && to_file(execution) && execution->output_path)
 		set_name(job->create.name, sizeof job->create.name,
@@ -156,9 +165,11 @@ static int run_worker(struct place *place, const struct job *job,
 	if (!result) {
 		done->spooled += now->spooled;
 		done->measured += now->measured;
+		done->made = now->made;
 		if (now->has_size) {
 			done->has_size = true;
 			done->size = now->size;
+			done->padded = now->padded;
 		}
 		if (now->has_digest) {
 			done->has_digest = true;
@@ -374,34 +385,6 @@ static void tell_caveats(const struct execution *execution)
 	}
 }
 
-/* --verify: another worker reads what lies at the output now. */
-static int verify_output(struct place *place, struct protocol_done *done,
-			 struct err *err)
-{
-	const struct execution *execution = place->execution;
-	const struct plan *plan = execution->plan;
-	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
-	AUTO_FD int spool = -1;
-	int fds[PROTOCOL_FDS] = { output_fd(execution->output), -1, -1, -1,
-				  -1, -1 };
-
-	fill_job(place, 0, 0, false, job);
-	job->start = plan->step[plan->count - 1].after;
-	snprintf(job->format, sizeof job->format, "%s",
-		 job->start.tag[TAG_FORMAT]);
-	job->verify = true;
-	job->expected_size = done->size;
-	memcpy(job->expected, done->digest, sizeof job->expected);
-	/* Inside compressions, what cannot be read in order is unpacked. */
-	if (*job->start.tag[TAG_WRAPS]) {
-		spool = open_temp(execution, err);
-		if (spool < 0)
-			return -1;
-	}
-	fds[PROTOCOL_FD_SPOOL] = spool;
-	return run_worker(place, job, fds, done, err);
-}
-
 int execute_plan(const struct execution *execution,
 		 struct protocol_done *done, struct err *err)
 {
@@ -433,9 +416,38 @@ int execute_plan(const struct execution *execution,
 		}
 		i = end;
 	}
-	if (!result && execution->settings->verify && done->has_digest)
-		result = verify_output(&place, done, err);
 	if (place.temp_fd >= 0)
 		close(place.temp_fd);
 	return result;
+}
+
+int execute_verify(const struct execution *execution,
+		   struct protocol_done *done, struct err *err)
+{
+	struct place place = { .execution = execution,
+			       .temp_fd = -1,
+			       .at_output = true };
+	const struct plan *plan = execution->plan;
+	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
+	AUTO_FD int spool = -1;
+	int fds[PROTOCOL_FDS] = { output_fd(execution->output), -1, -1, -1,
+				  -1, -1 };
+
+	if (!execution->settings->verify || !done->has_digest)
+		return 0;
+	fill_job(&place, 0, 0, false, job);
+	job->start = plan->step[plan->count - 1].after;
+	snprintf(job->format, sizeof job->format, "%s",
+		 job->start.tag[TAG_FORMAT]);
+	job->verify = true;
+	job->expected_size = done->size;
+	memcpy(job->expected, done->digest, sizeof job->expected);
+	/* Inside compressions, what cannot be read in order is unpacked. */
+	if (*job->start.tag[TAG_WRAPS]) {
+		spool = open_temp(execution, err);
+		if (spool < 0)
+			return -1;
+	}
+	fds[PROTOCOL_FD_SPOOL] = spool;
+	return run_worker(&place, job, fds, done, err);
 }

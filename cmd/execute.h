@@ -22,12 +22,25 @@ struct execution {
 	const char *output_path;
 	struct parts_list *parts; /* further files of the output */
 	struct output *data; /* a qcow2's data file; or NULL */
+	/* The disk of an appliance: its place, and what it is called; or NULL. */
+	const struct member_place *place;
 	struct ui *ui;
+};
+
+struct member_place {
+	uint64_t offset; /* in the output */
+	enum digest_kind digest;
+	char name[TAR_NAME_MOST + 1];
 };
 
 /* Nothing is committed. *done is the last run's, with the digest of the run
  * that read the guest. */
 int execute_plan(const struct execution *execution,
 		 struct protocol_done *done, struct err *err);
+
+/* --verify, where it is asked for: another worker reads what lies at the
+ * output now. `done` is execute_plan's. */
+int execute_verify(const struct execution *execution,
+		   struct protocol_done *done, struct err *err);
 
 #endif

@@ -14,7 +14,8 @@
 
 static const struct command commands[] = {
 	{ "convert", "INPUT OUTPUT",
-	  "convert an image (the word convert may be left out)", 2, 2,
+	  "convert an image (the word convert may be left out)", 2,
+	  ARGUMENTS_MAX,
 	  OPTION_FOR_CONVERT, command_convert },
 	{ "plan", "INPUT OUTPUT", "show how it would be converted", 2, 2,
 	  OPTION_FOR_PLAN, command_plan },

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "cmd/answer.h"
+#include "cmd/appliance.h"
 #include "cmd/commands.h"
 #include "cmd/execute.h"
 
@@ -86,7 +87,8 @@ static int measure(const struct settings *settings,
 		.input = conductor_input(conductor),
 		.input_fd = conductor_input_fd(conductor),
 	};
-	const struct execution execution = {
+	struct member_place place;
+	struct execution execution = {
 		.settings = settings,
 		.planning = &measuring->planning,
 		.plan = &measuring->plan,
@@ -101,6 +103,9 @@ static int measure(const struct settings *settings,
 	    planning_make(&measuring->planning, settings, &measuring->image,
 			  &paths, err) < 0 ||
 	    planning_choose(&measuring->planning, settings, &measuring->plan,
+			    err) < 0 ||
+	    appliance_place(&measuring->planning.target,
+			    settings->argument[0], &place, &execution.place,
 			    err) < 0 ||
 	    execute_plan(&execution, &measuring->done, err) < 0)
 		return err_in(err, "%s", settings->label[0]);

@@ -16,7 +16,7 @@
 #include "base/units.h"
 #include "cmd/option_remote.h"
 #include "cmd/options.h"
-#include "formats/codecs/codec.h"
+#include "cmd/wraps.h"
 #include "formats/foreign.h"
 #include "formats/probe.h"
 
@@ -115,13 +115,14 @@ static int apply_to(struct settings *settings, const char *text,
 		    struct err *err)
 {
 	AUTO_FREE char *format = mem_strdup(text);
-	int id;
 
 	settings->to = text;
-	/* Compressions around it: "qcow2.xz". Each turn makes it shorter. */
-	while ((id = codec_by_suffix(format)) >= 0)
-		format[strlen(format) -
-		       strlen(codec_get((enum codec_id)id)->suffix)] = '\0';
+	if (!strcasecmp(text, "ova"))
+		return 0;
+	/* What is around it: "qcow2.xz". Ends: it gets shorter. */
+	wraps_spell_out(&format);
+	while (wraps_take(format))
+		;
 	return option_check_format(format, false, err);
 }
 
@@ -287,6 +288,36 @@ static int apply_references(struct settings *settings, const char *text,
 		return err_set(err, ERR_USAGE, "\"%s\" is not a directory",
 			       text);
 	settings->references_dir = text;
+	return 0;
+}
+
+static int apply_member_name(struct settings *settings, const char *text,
+			     struct err *err)
+{
+	/* Whoever unpacks it gets this name. */
+	if (!*text || *text == '/' || !strcmp(text, ".") || strstr(text, ".."))
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is no name for a file in an archive",
+			       text);
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return err_set(err, ERR_USAGE,
+				       "a name in an archive has no control "
+				       "characters");
+	settings->member_name = text;
+	return 0;
+}
+
+static int apply_tar_format(struct settings *settings, const char *text,
+			    struct err *err)
+{
+	if (!strcmp(text, "ustar"))
+		settings->tar_dialect = TAR_USTAR;
+	else if (!strcmp(text, "gnu") || !strcmp(text, "oldgnu"))
+		settings->tar_dialect = TAR_GNU;
+	else
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is not ustar or gnu", text);
 	return 0;
 }
 
@@ -461,6 +492,10 @@ const struct option_row option_rows[] = {
 	{ "member", 0, "NAME|N",
 	  "the disk to read where a file holds several, by name or number",
 	  READING, CALL(apply_member) },
+	{ "member-name", 0, "NAME", "what the image is called in an archive",
+	  SHAPED, CALL(apply_member_name) },
+	{ "tar-format", 0, "ustar|gnu", "the dialect of a tar, default ustar",
+	  SHAPED, CALL(apply_tar_format) },
 	{ "secret", 0, "FILE", "the pass phrase of an encrypted input",
 	  ROUTED, CALL(apply_secret) },
 	{ "allow-references", 0, "[=DIR]",

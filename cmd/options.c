@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "cmd/json.h"
 #include "cmd/remote.h"
+#include "cmd/wraps.h"
 
 #define REFERENCES "--allow-references"
-#define ROWS_MAX 64 /* bits of `given` */
+#define ROWS_MAX OPTION_ROWS_MAX
 #define VALUE_HELP 1000
 #define VALUE_VERSION 1001
 
@@ -35,7 +37,7 @@ static bool given(const struct options *options, const char *name)
 {
 	for (unsigned i = 0; option_rows[i].commands; i++)
 		if (option_rows[i].name && !strcmp(option_rows[i].name, name))
-			return options->given >> i & 1;
+			return options->given[i];
 	return false;
 }
 
@@ -104,7 +106,7 @@ static int take_option(struct options *options, unsigned index, char *text,
 	const struct option_row *row = &option_rows[index];
 	char label[40];
 
-	options->given |= (uint64_t)1 << index;
+	options->given[index] = true;
 	if (!row->apply) {
 		bool *field =
 			(bool *)((char *)&options->settings + row->offset);
@@ -198,6 +200,28 @@ static int too_few(const struct settings *settings, struct err *err)
 		       command->name, command->arguments);
 }
 
+/* Only an appliance has several inputs. */
+static int check_inputs(const struct settings *settings, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	const char *wrap;
+
+	if (settings->command->most != ARGUMENTS_MAX ||
+	    settings->argument_count <= 2)
+		return 0;
+	name = mem_strdup(settings->to ? settings->to
+			  : settings->argument[settings->argument_count - 1]);
+	wrap = settings->to && !strcasecmp(settings->to, "ova")
+		       ? settings->to
+		       : wraps_take(name);
+	if (wrap && !strcasecmp(wrap, "ova"))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "\"%s\" is too much: %s takes %s; only an appliance "
+		       "(.ova) has several inputs", settings->argument[2],
+		       settings->command->name, settings->command->arguments);
+}
+
 static int take_arguments(struct options *options, struct err *err)
 {
 	struct settings *settings = &options->settings;
@@ -225,6 +249,8 @@ static int take_arguments(struct options *options, struct err *err)
 	}
 	if (settings->argument_count < command->least)
 		return too_few(settings, err);
+	if (check_inputs(settings, err))
+		return -1;
 	/* resize says its size as an argument. */
 	if (command->options & OPTION_FOR_RESIZE &&
 	    option_size(settings, settings->argument[command->least - 1], err))
@@ -240,7 +266,7 @@ static int check_command(const struct options *options, struct err *err)
 	char label[40];
 
 	for (unsigned i = 0; option_rows[i].commands; i++)
-		if (options->given >> i & 1 &&
+		if (options->given[i] &&
 		    !(option_rows[i].commands & command->options))
 			return err_set(
 				err, ERR_USAGE, "%s is not an option of %s",
@@ -293,26 +319,32 @@ static int check_needs(const struct options *options, struct err *err)
 	    remote_kind(settings->argument[0]) != REMOTE_NONE)
 		return err_set(err, ERR_USAGE,
 			       "--consume needs a file, not a URL");
-	if (settings->verify && is_stream(settings->argument[1]))
+	if (settings->verify &&
+	    is_stream(settings->argument[settings->argument_count - 1]))
 		return err_set(err, ERR_USAGE,
 			       "--verify reads the output again, and standard "
 			       "output cannot be read");
 	return 0;
 }
 
+static bool is_output(const struct settings *settings, unsigned argument)
+{
+	unsigned command = settings->command->options;
+
+	if (command & (OPTION_FOR_RESIZE | OPTION_FOR_CREATE))
+		return true;
+	return command & (OPTION_FOR_CONVERT | OPTION_FOR_PLAN) &&
+	       argument == settings->argument_count - 1;
+}
+
 /* Over HTTP nothing is written, and who knows SSH here only reads. */
 static int check_output(const struct settings *settings, struct err *err)
 {
-	unsigned command = settings->command->options;
-	bool output[3] = { false };
-
-	output[0] = command & (OPTION_FOR_RESIZE | OPTION_FOR_CREATE);
-	output[1] = command & (OPTION_FOR_CONVERT | OPTION_FOR_PLAN |
-			       OPTION_FOR_CREATE);
 	for (unsigned i = 0; i < settings->argument_count; i++) {
 		enum remote_kind kind = remote_kind(settings->argument[i]);
 
-		if (output[i] && (kind == REMOTE_HTTP || kind == REMOTE_SSH))
+		if ((kind == REMOTE_HTTP || kind == REMOTE_SSH) &&
+		    is_output(settings, i))
 			return err_set(err, ERR_UNSUPPORTED,
 				       "%s: nothing is written to a server of "
 				       "this kind; make a file, then upload it",
@@ -348,6 +380,16 @@ static int check_built(const struct settings *settings, struct err *err)
 	if (settings->progress == PROGRESS_JSON)
 		return json_require("--progress=json", err);
 	return 0;
+}
+
+/* What is no number of seconds is none. */
+static int64_t source_date(void)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	char *end;
+	long long seconds = text ? strtoll(text, &end, 10) : 0;
+
+	return text && *text >= '0' && *text <= '9' && !*end ? seconds : 0;
 }
 
 static void set_defaults(struct options *options)
@@ -387,6 +429,7 @@ int options_parse(struct options *options, int argc, char **argv,
 	/* The environment's wish is weaker than the command line's. */
 	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
 		options->settings.reproducible = true;
+	options->settings.source_date = source_date();
 	return check_built(&options->settings, err);
 }
 

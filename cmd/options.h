@@ -42,6 +42,8 @@ struct option_row {
 	bool value;
 };
 
+#define OPTION_ROWS_MAX 128
+
 /* In the order of --help; ends with a row without `commands`. */
 extern const struct option_row option_rows[];
 
@@ -67,7 +69,7 @@ struct options {
 	struct settings settings;
 	enum options_request request;
 	/* The rest is the parser's. */
-	uint64_t given; /* bit i: option_rows[i] was there */
+	bool given[OPTION_ROWS_MAX]; /* option_rows[i] was there */
 	void *context;
 	char **texts;
 	unsigned text_count;

@@ -178,6 +178,25 @@ static void set_place(struct planning *planning,
 	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
 }
 
+/* What goes into an archive or a compression cannot be changed later, but for
+ * a tar's only member in a file. */
+static void set_wraps(struct planning *planning)
+{
+	struct state *start = &planning->problem.start;
+	const struct target *target = &planning->target;
+	bool tar = !strcmp(target->archive, "tar");
+	bool sized = tar && (target->wrap_count > 1 ||
+			     strcmp(start->tag[TAG_SINK], "file"));
+
+	if (*target->archive)
+		state_set(start, TAG_PACK, sized ? "sized" : "freely");
+	if (target->wrap_count && (sized || !tar))
+		set_append(target, start);
+	/* Its length is known only when it has been written. */
+	if (sized && strcmp(target->format, "raw"))
+		state_set(start, TAG_SURVEY, "never");
+}
+
 static const char *tool_tag(const struct settings *settings,
 			    const struct planning_paths *paths,
 			    const char *tool)
@@ -200,8 +219,7 @@ static void set_circumstance(struct planning *planning,
 		set_place(planning, paths);
 	else
 		state_set(start, TAG_SINK, "nowhere");
-	if (planning->target.wrap_count)
-		set_append(&planning->target, start);
+	set_wraps(planning);
 	state_set(start, TAG_TEMPLATE,
 		  settings->consume || paths->in_place ? "" : "yes");
 	state_set(start, TAG_CONSUME, settings->consume ? "yes" : "");
@@ -236,8 +254,7 @@ static void set_goal(struct planning *planning,
 	bool resized = size && strcmp(size, start->tag[TAG_SIZE]);
 
 	for (unsigned i = 0; i < target->wrap_count; i++)
-		state_push(&stack, TAG_WRAPS,
-			   codec_get((enum codec_id)target->wrap[i])->tag);
+		state_push(&stack, TAG_WRAPS, target->wrap[i]);
 	want(goal, TAG_WRAPS, false, stack.tag[TAG_WRAPS]);
 	want(goal, TAG_TEMPLATE, true, "yes");
 	want(goal, TAG_FORMAT, false, target->format);
@@ -251,6 +268,9 @@ static void set_goal(struct planning *planning,
 		want(goal, TAG_CHECKED, false, "yes");
 	if (target->wrap_count)
 		want(goal, TAG_WHOLE, false, "yes");
+	/* Not what the input happened to be packed in. */
+	if (*target->archive)
+		want(goal, TAG_PACK, false, "done");
 	/* Overlays are flattened or refused, never copied. */
 	if (!paths->in_place)
 		want(goal, TAG_BACKING, false, "");
@@ -303,6 +323,7 @@ int planning_make(struct planning *planning, const struct settings *settings,
 		planning->target.format = planning->target.driver
 			? planning->target.driver->name : image->format;
 		planning->target.wrap_count = 0;
+		planning->target.archive = "";
 	} else if (planning_target(settings,
 				   paths->output ? paths->output : "",
 				   &planning->target, err) < 0) {

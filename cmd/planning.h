@@ -7,6 +7,7 @@
 #define CMD_PLANNING_H
 
 #include "cmd/settings.h"
+#include "formats/archives/ova.h"
 #include "io/output.h"
 #include "planner/plan.h"
 #include "transforms/costs.h"
@@ -17,8 +18,13 @@ struct target {
 	const char *format;	    /* "qcow2"; a driver's name, or qemu's */
 	const struct driver *driver; /* NULL: written by qemu-img */
 	unsigned wrap_count;
-	int wrap[LIMIT_COMPRESSIONS]; /* enum codec_id, innermost first */
+	/* Tags of codecs and archives, innermost first. */
+	char wrap[LIMIT_COMPRESSIONS][8];
+	/* The archive among them, or ""; the image's name in it. */
+	const char *archive;
+	char member_name[TAR_NAME_MOST + 1];
 	struct create_options create; /* compress resolved, checked */
+	struct create_options appliance; /* -o keys of ova_options */
 };
 
 /* -O, or the name's suffixes: "x.qcow2.xz". ERR_USAGE says what to give. */

@@ -84,6 +84,11 @@ int refusals_parts(const struct planning *planning,
 	bool file = paths->output && strcmp(paths->output, "-") &&
 		    (stat(paths->output, &about) || S_ISREG(about.st_mode));
 
+	if (!strcmp(target->archive, "ova") && !file &&
+	    paths->output)
+		return err_set(err, ERR_USAGE,
+			       "an appliance is written to a file: what stands "
+			       "first in it is known last");
 	if (paths->in_place || !target->driver || !target->driver->in_parts ||
 	    !target->driver->in_parts(&target->create) ||
 	    ((file || !paths->output) && !target->wrap_count))

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "formats/archives/ova.h"
 #include "formats/images/driver.h"
 
 enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
@@ -24,12 +25,14 @@ struct remote_settings {
 	const char *netrc_file; /* or NULL */
 	const char *proxy;	/* or NULL */
 };
+#define ARGUMENTS_MAX (OVA_DISKS + 1)
 
 struct settings {
 	const char *program; /* "imgconv", for messages */
 	const struct command *command;
-	const char *argument[3]; /* INPUT OUTPUT, IMAGE, A B, IMAGE SIZE */
-	const char *label[3]; /* the same as messages show them: URLs without
+	/* INPUT OUTPUT, IMAGE, A B, IMAGE SIZE; INPUT ... APPLIANCE */
+	const char *argument[ARGUMENTS_MAX];
+	const char *label[ARGUMENTS_MAX]; /* the same as messages show them: URLs without
 				 what is secret in them */
 	unsigned argument_count;
 
@@ -47,6 +50,9 @@ struct settings {
 	const char *references_dir; /* or NULL: the image's own folder */
 	const char *snapshot;	    /* or NULL */
 	const char *member;	    /* which disk of several; or NULL */
+	const char *member_name;    /* of the image in an archive; or NULL */
+	enum tar_dialect tar_dialect;
+	int64_t source_date; /* SOURCE_DATE_EPOCH, or 0 */
 	uint32_t sector_size;	    /* of the output; 0: as the input's */
 	const char *tmpdir;	    /* or NULL */
 	const char *secret; /* a file with a pass phrase; or NULL */

@@ -2,36 +2,82 @@
 /* Owns the reading of OUTPUT's name and of -O: format, compressions around
  * it, and the options the format knows. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/units.h"
 #include "cmd/machine.h"
 #include "cmd/planning.h"
+#include "cmd/wraps.h"
 #include "formats/codecs/codec.h"
 #include "formats/codecs/wrap.h"
 #include "formats/foreign.h"
 
-/* Suffixes of compressions, outermost first; they are cut off `name`. */
+/* Suffixes of what is around the image, outermost first; they are cut off
+ * `name`. An archive is the innermost of them. */
 static int take_wraps(char *name, struct target *out, struct err *err)
 {
-	int outer[LIMIT_COMPRESSIONS], id;
+	const char *outer[LIMIT_COMPRESSIONS], *tag;
 	unsigned count = 0;
 
 	/* Ends: each turn makes the name shorter. */
-	while ((id = codec_by_suffix(name)) >= 0) {
+	while ((tag = wraps_take(name))) {
+		if (*out->archive)
+			return err_set(err, ERR_USAGE,
+				       "a %s file around %s is not written: an "
+				       "archive holds the image itself",
+				       out->archive, tag);
 		if (count == LIMIT_COMPRESSIONS)
 			return err_set(err, ERR_USAGE,
 				       "more than %d compressions in a name",
 				       LIMIT_COMPRESSIONS);
-		outer[count++] = id;
-		name[strlen(name) -
-		     strlen(codec_get((enum codec_id)id)->suffix)] = '\0';
+		outer[count++] = tag;
+		if (codec_by_name(tag) < 0)
+			out->archive = tag;
 	}
+	if (*out->archive && strcmp(out->archive, "tar") && count > 1)
+		return err_set(err, ERR_USAGE,
+			       "a compressed %s file is not written: what is "
+			       "in it is compressed already", out->archive);
 	out->wrap_count = count;
 	for (unsigned i = 0; i < count; i++)
-		out->wrap[i] = outer[count - 1 - i];
+		snprintf(out->wrap[i], sizeof out->wrap[i], "%s",
+			 outer[count - 1 - i]);
+	return 0;
+}
+
+/* The image's name in an archive: --member-name, or OUTPUT's own name without
+ * what is around it, with a suffix of the format. */
+static int name_member(const struct settings *settings, const char *bare,
+		       struct target *out, struct err *err)
+{
+	const char *slash = strrchr(bare, '/');
+	const char *base = slash ? slash + 1 : bare;
+	const char *suffix = "";
+	AUTO_FREE char *name = NULL;
+
+	if (settings->member_name && (!*out->archive ||
+				      !strcmp(out->archive, "ova")))
+		return err_set(err, ERR_USAGE,
+			       "--member-name needs an OUTPUT that is an "
+			       "archive (.tar, .tar.gz, .zip)");
+	if (!*out->archive)
+		return 0;
+	if (settings->member_name)
+		base = settings->member_name;
+	else if (driver_by_suffix(base) != out->driver && out->driver &&
+		 out->driver->suffixes)
+		suffix = out->driver->suffixes[0];
+	name = mem_printf("%s%s", !strcmp(base, "-") ? "disk" : base, suffix);
+	if (strlen(name) > TAR_NAME_MOST)
+		return err_set(err, ERR_USAGE,
+			       "the image's name in the archive is longer than "
+			       "%d bytes: give a shorter one with "
+			       "--member-name", TAR_NAME_MOST);
+	snprintf(out->member_name, sizeof out->member_name, "%s", name);
 	return 0;
 }
 
@@ -49,8 +95,12 @@ static int check_wraps(const struct settings *settings,
 			       "--wrap-level needs an OUTPUT that ends in a "
 			       "compression (.xz, .zst, .gz)");
 	for (unsigned i = 0; i < target->wrap_count; i++) {
-		enum codec_id id = (enum codec_id)target->wrap[i];
+		int found = codec_by_name(target->wrap[i]);
+		enum codec_id id = (enum codec_id)found;
 		uint64_t least;
+
+		if (found < 0)
+			continue;
 
 		if (wrap_encode_check(id, settings->wrap_level, err) < 0)
 			return err_in(err, "--wrap-level");
@@ -81,7 +131,13 @@ static int find_format(const char *named, const char *output, const char *bare,
 {
 	const struct foreign *foreign = NULL;
 
-	if (named) {
+	if (!strcmp(out->archive, "ova")) {
+		if (named && driver_by_name(named) != driver_by_suffix("x" OVA_DISK_SUFFIX))
+			return err_set(err, ERR_USAGE,
+				       "the disks of an appliance are VMDK, "
+				       "not %s: leave out -O", named);
+		out->driver = driver_by_suffix("x" OVA_DISK_SUFFIX);
+	} else if (named) {
 		out->driver = driver_by_name(named);
 		foreign = foreign_by_name(named);
 	} else if (is_device(output)) {
@@ -132,21 +188,90 @@ static int resolve_compress(struct target *target, struct err *err)
 		       target->format, compress);
 }
 
+/* An appliance's keys of -o are not its disks'. */
+static void move_options(struct target *target)
+{
+	struct create_options *from = &target->create, *to = &target->appliance;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < from->option_count; i++) {
+		const struct driver_option *row = ova_options;
+
+		while (row->name && strcmp(row->name, from->option[i].name))
+			row++;
+		if (row->name)
+			to->option[to->option_count++] = from->option[i];
+		else
+			from->option[kept++] = from->option[i];
+	}
+	from->option_count = kept;
+}
+
+/* The disks are of one kind, whatever is said of them. */
+static int shape_disks(struct target *target, struct err *err)
+{
+	struct create_options *create = &target->create;
+	struct ova *ova;
+	const char *given = create_option(create, target->driver->options,
+					  OVA_DISK_OPTION);
+	int result;
+
+	move_options(target);
+	for (unsigned i = 0; i < create->option_count; i++)
+		if (!strcmp(create->option[i].name, OVA_DISK_OPTION) &&
+		    strcmp(given, OVA_DISK_VALUE))
+			return err_set(err, ERR_USAGE,
+				       "the disks of an appliance are "
+				       OVA_DISK_VALUE ", not %s", given);
+	if (strcmp(given, OVA_DISK_VALUE)) {
+		unsigned at = create->option_count;
+
+		if (at == CREATE_OPTIONS_MAX)
+			return err_set(err, ERR_USAGE, "too many options");
+		snprintf(create->option[at].name,
+			 sizeof create->option[at].name, OVA_DISK_OPTION);
+		snprintf(create->option[at].value,
+			 sizeof create->option[at].value, OVA_DISK_VALUE);
+		create->option_count++;
+	}
+	/* What is wrong is said before anything is planned. */
+	ova = mem_zalloc(sizeof *ova);
+	result = ova_init(ova, &target->appliance, "x", err);
+	free(ova);
+	return result;
+}
+
 int planning_target(const struct settings *settings, const char *output,
 		    struct target *out, struct err *err)
 {
 	AUTO_FREE char *bare = mem_strdup(output);
 	AUTO_FREE char *named = settings->to ? mem_strdup(settings->to) : NULL;
 	/* "-O qcow2.xz" says all; "-O qcow2" leaves the rest to the name. */
-	char *wrapped = named && strchr(named, '.') ? named : bare;
+	char **wrapped = named && strchr(named, '.') ? &named : &bare;
 
 	memset(out, 0, sizeof *out);
+	out->archive = "";
+	if (named && !strcasecmp(named, "ova")) {
+		snprintf(out->wrap[0], sizeof out->wrap[0], "ova");
+		out->wrap_count = 1;
+		out->archive = "ova";
+		free(STEAL(named));
+		wrapped = NULL;
+	}
+	if (wrapped)
+		wraps_spell_out(wrapped);
 	out->create = settings->create;
 	if (settings->unique)
 		machine_unique(out->create.seed, sizeof out->create.seed,
 			       &out->create.now);
-	if (take_wraps(wrapped, out, err) < 0 ||
-	    find_format(named, output, bare, out, err) < 0 ||
+	if ((wrapped && take_wraps(*wrapped, out, err) < 0) ||
+	    find_format(named, output,
+			settings->member_name && *out->archive
+				? settings->member_name
+				: bare,
+			out, err) < 0 ||
+	    name_member(settings, bare, out, err) < 0 ||
+	    (!strcmp(out->archive, "ova") && shape_disks(out, err) < 0) ||
 	    resolve_compress(out, err) < 0 ||
 	    check_wraps(settings, out, err) < 0)
 		return -1;

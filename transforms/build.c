@@ -5,6 +5,7 @@
 #include "transforms/build.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -112,6 +113,15 @@ int build_backup_elsewhere(uint64_t said, uint64_t is, struct err *err)
 		       ", but the image ends at %" PRIu64
 		       "; --no-partition-fix leaves the table alone",
 		       said, is);
+}
+
+int build_wrap(struct build *build, const char *tag, struct err *err)
+{
+	if (build->wraps == LIMIT_COMPRESSIONS)
+		return err_set(err, ERR_BUG, "too many wraps");
+	snprintf(build->wrap[build->wraps++], sizeof build->wrap[0], "%.7s",
+		 tag);
+	return 0;
 }
 
 void build_clear(struct build *build)

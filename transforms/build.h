@@ -44,7 +44,7 @@ struct build {
 	/* Writing. */
 	const struct driver *target;   /* NULL: the bytes as they are */
 	unsigned wraps;		       /* encoders, innermost first */
-	int wrap[LIMIT_COMPRESSIONS];  /* enum codec_id */
+	char wrap[LIMIT_COMPRESSIONS][8]; /* tags of codecs and archives */
 	bool survey;		       /* find what holds data first */
 	bool converts;		       /* a step reads guest blocks */
 	bool walk_known; /* the walk's size was known from the start */
@@ -73,6 +73,10 @@ int build_goal_size(const struct build *build, uint64_t *size,
 /* A GPT says that its backup ends at `said`, and the image ends at `is`:
  * fills `err` (ERR_DAMAGED, with the remedy); returns -1. */
 int build_backup_elsewhere(uint64_t said, uint64_t is, struct err *err);
+
+/* Something around the file that is being written, outside of what is there:
+ * a codec's tag, or an archive's. */
+int build_wrap(struct build *build, const char *tag, struct err *err);
 
 /* Closes everything, in order. */
 void build_clear(struct build *build);

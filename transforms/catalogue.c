@@ -20,6 +20,9 @@ extern const struct transition transition_convert_scattered;
 extern const struct transition transition_convert_aside;
 extern const struct transition transition_convert_stream_aside;
 extern const struct transition transition_compress;
+extern const struct transition transition_pack;
+extern const struct transition transition_pack_raw;
+extern const struct transition transition_pack_file;
 extern const struct transition transition_spool;
 extern const struct transition transition_test;
 extern const struct transition transition_check;
@@ -48,6 +51,9 @@ const struct transition *const catalogue[] = {
 	&transition_convert_aside,
 	&transition_convert_stream_aside,
 	&transition_compress,
+	&transition_pack,
+	&transition_pack_raw,
+	&transition_pack_file,
 	&transition_spool,
 	&transition_test,
 	&transition_check,

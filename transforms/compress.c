@@ -32,11 +32,7 @@ static int compress_fit(struct build *build, const struct plan_step *step,
 	char tag[TAG_LEN] = "";
 
 	state_top(&step->after, TAG_WRAPS, tag);
-	int id = codec_by_name(tag);
-	if (id < 0 || build->wraps == LIMIT_COMPRESSIONS)
-		return err_set(err, ERR_BUG, "no codec for \"%s\"", tag);
-	build->wrap[build->wraps++] = id;
-	return 0;
+	return build_wrap(build, tag, err);
 }
 
 const struct transition transition_compress = {
@@ -50,6 +46,8 @@ const struct transition transition_compress = {
 		/* What is inside can no longer be looked at afterwards. */
 		{ TAG_CHECKED, NEED_IS, "yes" },
 		{ TAG_PLACE, NEED_IS, "input|flow|temp" },
+		/* What is asked of the writer is had before, or not at all. */
+		{ TAG_LAYOUT, NEED_GOAL_SAME, "" },
 	},
 	.sets = {
 		{ TAG_WRAPS, SET_PUSH, "" },

@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "base/facts.h"
 #include "base/limits.h"
+#include "formats/archives/member_sink.h"
 #include "formats/images/driver.h"
 #include "formats/probe.h"
 #include "io/digest.h"
@@ -222,6 +223,14 @@ struct job {
 	uint32_t threads;
 	uint64_t memory;
 	int32_t wrap_level;
+	/* The image's name in an archive around it, whose format may have
+	 * dialects, and the time it shows. */
+	char member_name[128];
+	uint32_t tar_dialect; /* enum tar_dialect */
+	/* In an appliance: where its bytes go, the digest that is wanted. */
+	uint64_t member_offset;
+	uint32_t member_digest; /* enum digest_kind */
+	int64_t member_time;
 	struct create_options create; /* pointers in it are not valid */
 	uint32_t sector_size;	      /* of the output; 0: as the input's */
 	bool measure; /* nothing is written, only its length counted */
@@ -234,6 +243,8 @@ struct protocol_done {
 	bool has_digest, has_size;
 	unsigned char digest[DIGEST_LEN];
 	uint64_t size;	 /* guest bytes that were read, not padded */
+	uint64_t padded; /* guest bytes of the output */
+	struct member_made made; /* of the disk of an appliance */
 	uint64_t spooled; /* bytes kept aside by a walk */
 	uint64_t measured; /* bytes the output's files would have */
 	/* check */

@@ -13,6 +13,8 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "formats/archives/tar_sink.h"
+#include "formats/archives/zip_sink.h"
 #include "formats/codecs/wrap.h"
 #include "formats/overlay.h"
 #include "formats/survey.h"
@@ -89,6 +91,63 @@ static struct sink *open_file(const struct run *run, struct err *err)
 		       : files_image_sink(fd, run->job->sync, err);
 }
 
+/* How long the file will be that goes into an archive; false: its writer will
+ * know. */
+static bool member_size(const struct run *run, const struct build *build,
+			uint64_t *size)
+{
+	const char *format = build->target->name;
+
+	if (strcmp(format, "raw") || !build_size(build, size))
+		return false;
+	if (!run->job->no_pad)
+		*size = driver_round_size(build->target, &run->job->create,
+					  *size);
+	return true;
+}
+
+static struct sink *open_wrap(const struct run *run, const struct build *build,
+			      const char *tag, struct sink *take_inner,
+			      uint64_t room, struct protocol_done *done,
+			      struct err *err)
+{
+	const struct job *job = run->job;
+	uint64_t size = 0;
+	bool known = member_size(run, build, &size);
+	const struct tar_member tar = {
+		.dialect = (enum tar_dialect)job->tar_dialect,
+		.name = job->member_name,
+		.mtime = job->member_time,
+		.size_known = known,
+		.size = size,
+	};
+	const struct zip_member zip = { .name = job->member_name,
+					.mtime = job->member_time,
+					.size_known = known,
+					.size = size,
+					.level = job->wrap_level };
+	int id = codec_by_name(tag);
+
+	if (!strcmp(tag, "ova"))
+		return member_sink(take_inner, job->member_offset,
+				   (enum digest_kind)job->member_digest,
+				   &done->made);
+	if (!strcmp(tag, "tar"))
+		return tar_sink(take_inner, &tar, err);
+	if (!strcmp(tag, "zip"))
+		return zip_sink(take_inner, &zip, err);
+	if (id >= 0)
+		return wrap_encode((enum codec_id)id, take_inner,
+				   job->wrap_level,
+				   wrap_encode_threads((enum codec_id)id,
+						       job->wrap_level,
+						       job->threads, room),
+				   err);
+	sink_close(take_inner);
+	err_set(err, ERR_BUG, "no writer for \"%s\"", tag);
+	return NULL;
+}
+
 static struct sink *open_sink(const struct run *run, const struct build *build,
 			      struct protocol_done *done, struct err *err)
 {
@@ -100,13 +159,9 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 	if (sink && run->job->output_fresh)
 		sink->fresh = true;
 	/* The last wrap is the outermost: nearest to the file. */
-	for (unsigned i = build->wraps; sink && i-- > 0;) {
-		enum codec_id id = (enum codec_id)build->wrap[i];
-		int level = run->job->wrap_level;
-		unsigned threads =
-			wrap_encode_threads(id, level, run->job->threads, room);
-		sink = wrap_encode(id, sink, level, threads, err);
-	}
+	for (unsigned i = build->wraps; sink && i-- > 0;)
+		sink = open_wrap(run, build, build->wrap[i], sink, room, done,
+				 err);
 	return sink;
 }
 
@@ -278,6 +333,7 @@ static int pump_build(const struct run *run, struct build *build,
 	if (result < 0)
 		return -1;
 	done->size = pump.size;
+	done->padded = pump.padded;
 	done->has_size = build->converts;
 	if (build->walk)
 		done->spooled = build->walk->spooled;

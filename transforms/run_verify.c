@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "formats/codecs/wrap.h"
 #include "formats/overlay.h"
 #include "formats/survey.h"
 #include "io/files.h"
 #include "transforms/costs.h"
+#include "transforms/layer.h"
 #include "transforms/pump.h"
 #include "transforms/tagging.h"
 #include "transforms/tags.h"
@@ -31,18 +31,30 @@ static struct source *top(const struct read_back *back)
 	return back->depth ? back->stack[back->depth - 1] : back->run->input;
 }
 
-/* Layers of the written file, outermost first, as tagging knows them. */
-static void name_layers(const struct job *job, struct image *image)
+/* Layers of the written file, outermost first, as tagging knows them. An
+ * archive has the image as its first member, or its description says where. */
+static int name_layers(const struct run *run, struct image *image,
+		       struct err *err)
 {
-	struct state rest = job->start;
+	struct state rest = run->job->start;
 	char tag[TAG_LEN];
+	bool used;
 
 	while (image->layers < LIMIT_COMPRESSIONS &&
 	       state_top(&rest, TAG_WRAPS, tag)) {
-		memcpy(image->layer[image->layers++].tag, tag,
-		       sizeof image->layer[0].tag - 1);
+		struct image_layer *layer = &image->layer[image->layers];
+
+		memcpy(layer->tag, tag, sizeof layer->tag - 1);
 		state_pop(&rest, TAG_WRAPS);
+		if (!image->layers++ && layer_is_archive(layer->tag) &&
+		    layer_choose(layer, run->input,
+				 strcmp(layer->tag, "ova")
+					 ? ""
+					 : run->job->member_name,
+				 &used, err) < 0)
+			return -1;
 	}
+	return 0;
 }
 
 /* A format that can be read in order needs no room for it. */
@@ -52,12 +64,9 @@ static int decode_in_order(struct read_back *back, const struct image *image,
 	const struct job *job = back->run->job;
 
 	for (unsigned i = 0; i < image->layers; i++) {
-		int id = codec_by_name(image->layer[i].tag);
-		struct source *source = wrap_decode((enum codec_id)id,
-						    top(back), job->threads,
-						    costs_decoders_memory(
-							    job->memory, false),
-						    err);
+		struct source *source = layer_open(
+			&image->layer[i], top(back), false, job->threads,
+			costs_decoders_memory(job->memory, false), err);
 		if (!source)
 			return -1;
 		back->stack[back->depth++] = source;
@@ -124,8 +133,9 @@ int run_verify(const struct run *run, struct err *err)
 	int result = -1;
 
 	run->events->step(run->events->opaque, "verify");
-	name_layers(run->job, image);
-	if (!back.driver || !back.driver->open)
+	if (name_layers(run, image, err) < 0)
+		;
+	else if (!back.driver || !back.driver->open)
 		err_set(err, ERR_BUG, "%s cannot be read back",
 			run->job->format);
 	else if (!open_back(&back, image, err))

@@ -21,6 +21,7 @@ static const struct group groups[TAG_COUNT] = {
 	[TAG_WHOLE] = { "whole", STYLE_HIDDEN },
 	[TAG_LENGTH] = { "length", STYLE_HIDDEN },
 	[TAG_SURVEY] = { "survey", STYLE_HIDDEN },
+	[TAG_PACK] = { "pack", STYLE_HIDDEN },
 	[TAG_NATIVE] = { "native", STYLE_HIDDEN },
 	[TAG_INSIDE] = { "inside", STYLE_HIDDEN },
 	[TAG_SINK] = { "sink", STYLE_HIDDEN },

@@ -33,6 +33,9 @@ enum {
 	TAG_SURVEY,  /* "needed": the writer must know what holds data; "done";
 			"never": it cannot go to what only appends */
 	/* Circumstances; `native` changes with the format. */
+	TAG_PACK, /* what an archive around the output needs: "freely", or
+		     "sized": it goes where nothing can be changed later, so
+		     that the file's length must be known before; "done" */
 	TAG_NATIVE, /* what our driver for the format can do: "disk" (random),
 		       "ordered" (also in one pass, in order), "scattered"
 		       (also in one pass, in the order of the file), "" */

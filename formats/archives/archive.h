@@ -15,6 +15,9 @@
  * description of its disks. */
 #define ARCHIVE_TAGS "tar|ova|zip|7z|cpio"
 
+/* Those that are written. */
+#define ARCHIVE_WRITTEN "tar|zip|ova"
+
 #define ARCHIVE_NAME_LEN 1024
 
 /* Members looked at before an archive is given up. */

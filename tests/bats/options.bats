@@ -210,7 +210,7 @@ directory" --allow-references=/nonexistent
 	refuses 64 "too few arguments: info needs IMAGE" info
 	refuses 64 "too few arguments: resize needs IMAGE SIZE" resize x
 	refuses 64 "too few arguments: IMAGE is missing" create raw
-	refuses 64 "\"c\" is too much: convert takes INPUT OUTPUT" a b c
+	refuses 64 "\"c\" is too much: convert takes INPUT OUTPUT; only an appliance*" a b c
 	refuses 64 "\"b\" is too much: check takes IMAGE" check a b
 	refuses 64 "\"x\" is too much: formats takes no arguments" formats x
 	refuses 64 "an argument is empty (convert takes INPUT OUTPUT)" "" b

@@ -28,9 +28,9 @@ extract_blocks() {
 		inside {print > name}' "$IMGCONV_SOURCE/README.md"
 }
 
-@test "there are eleven examples" {
+@test "there are twelve examples" {
 	extract_blocks
-	equal 11 "$(find . -name 'block.*' | wc -l)"
+	equal 12 "$(find . -name 'block.*' | wc -l)"
 }
 
 @test "each example works, and prints what is printed there" {

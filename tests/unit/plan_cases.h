@@ -116,9 +116,18 @@ static inline void case_start(const struct wish *wish, struct state *start)
 	state_set(start, TAG_QEMU_IO, wish->no_qemu ? "" : "yes");
 	state_set(start, TAG_QEMU_NBD, wish->no_qemu ? "" : "yes");
 	state_set(start, TAG_WRITER, writes ? "native" : "qemu");
-	state_set(start, TAG_SURVEY,
+	/* An archive around the output, as the program sets it. */
+	const char *tar = wrapped ? strstr(wish->to_wrap, "tar") : NULL;
+	bool sized = tar && (tar != wish->to_wrap || !file);
+	bool packs = tar || (wrapped && strstr(wish->to_wrap, "zip"));
+
+	if (packs)
+		state_set(start, TAG_PACK, sized ? "sized" : "freely");
+	state_set(start, TAG_SURVEY, sized && strcmp(wish->to, "raw")
+		  ? "never" :
 		  !strcmp(wish->to, "qcow2") &&
-				  (wrapped || !strcmp(sink, "stream"))
+				  ((wrapped && (sized || !tar)) ||
+				   !strcmp(sink, "stream"))
 			  ? "needed" : "");
 	if (wish->chosen)
 		state_set(start, TAG_SNAPSHOTS, "chosen");
@@ -144,6 +153,9 @@ static inline void case_goal(const struct wish *wish,
 	case_want(goal, TAG_CHECKED, false, "yes");
 	if (wish->to_wrap && *wish->to_wrap)
 		case_want(goal, TAG_WHOLE, false, "yes");
+	if (wish->to_wrap && (strstr(wish->to_wrap, "tar") ||
+			      strstr(wish->to_wrap, "zip")))
+		case_want(goal, TAG_PACK, false, "done");
 	if (!wish->in_place)
 		case_want(goal, TAG_BACKING, false, "");
 	case_want(goal, TAG_SNAPSHOTS, true, "chosen");

@@ -48,6 +48,7 @@ static void random_wish(struct wish *wish)
 {
 	static const char *const formats[] = { "raw", "qcow2", "qcow2" };
 	static const char *const wraps[] = { "xz", "gz", "zst" };
+	static const char *const packs[] = { "tar", "gz.tar", "zip" };
 	static const char *const inner[] = { "zlib", "zstd" };
 
 	memset(wish, 0, sizeof *wish);
@@ -65,7 +66,9 @@ static void random_wish(struct wish *wish)
 	wish->luks = !any(20);
 	wish->snapshot = rarely();
 	wish->to = any(2) ? "qcow2" : rarely() ? "qcow" : "raw";
-	wish->to_wrap = rarely() ? wraps[any(3)] : NULL;
+	wish->to_wrap = rarely()   ? wraps[any(3)]
+			: rarely() ? packs[any(3)]
+				   : NULL;
 	wish->compress = !strcmp(wish->to, "qcow2") && rarely()
 				 ? inner[any(2)] : NULL;
 	wish->resize = any(2) ? NULL : any(2) ? "137438953472"

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file as the only member of a zip (libarchive): a sink in front of another,
+ * append-only on both sides. Sizes and checksum stand behind the member, as
+ * the format allows (APPNOTE 4.3.9), so nothing need be known before; zip64
+ * where it is needed.
+ */
+#ifndef FORMATS_ARCHIVES_ZIP_SINK_H
+#define FORMATS_ARCHIVES_ZIP_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "io/sink.h"
+
+struct zip_member {
+	const char *name;
+	int64_t mtime; /* seconds since 1970 */
+	bool size_known;
+	uint64_t size;
+	int level; /* of deflate, 1..9; 0: 1, for images are large */
+};
+
+/* ERR_UNSUPPORTED when built without libarchive. */
+struct sink *zip_sink(struct sink *take_inner, const struct zip_member *member,
+		      struct err *err);
+
+#endif
