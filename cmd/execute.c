@@ -152,6 +152,10 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->references = settings->allow_references;
 	job->digest = settings->digest || settings->verify;
 	job->threads = execution->planning->price_list.threads;
+	/* Threads that wait for a server take nobody's processor. */
+	if ((execution->server || execution->planning->price_list.remote) &&
+	    !settings->threads && !settings->memory && job->threads < 4)
+		job->threads = 4;
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
 	snprintf(job->member_name, sizeof job->member_name, "%s",

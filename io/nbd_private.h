@@ -13,7 +13,7 @@
 
 /* One request: small ones overlap better. Servers take at least this much
  * (protocol, "Block size constraints"). */
-#define REQUEST_LEN ((size_t)(256 * KIB))
+#define REQUEST_LEN ((size_t)(512 * KIB))
 #define REQUESTS_MOST (UNIT_LEN_MAX / REQUEST_LEN)
 
 /* Zeroes carry no bytes. */
