@@ -27,6 +27,10 @@ make_certificates() {
 		-nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
 		-subj /CN=127.0.0.1 -keyout server.key -out server.csr
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+		-subj /CN=me -keyout me.key -out me.csr
+	openssl x509 -req -days 2 -in me.csr -CA ca.pem -CAkey ca.key \
+		-set_serial 3 -out me.pem
 	openssl x509 -req -days 2 -in server.csr -CA ca.pem -CAkey ca.key \
 		-set_serial 2 -out server.pem \
 		-extfile <(echo subjectAltName=IP:127.0.0.1)
@@ -70,6 +74,14 @@ start_nginx() {
 			root $PWD;
 			ssl_certificate server.pem;
 			ssl_certificate_key server.key;
+			ssl_client_certificate ca.pem;
+			ssl_verify_client optional;
+			location /members/ {
+				if (\$ssl_client_verify != SUCCESS) {
+					return 403;
+				}
+				alias $PWD/;
+			}
 			location /down/ {
 				rewrite ^/down/(.*)
 				 http://127.0.0.1:$port/\$1 redirect;
@@ -255,6 +267,9 @@ breaks() {
 	gets --cacert "$at/ca.pem" "$tls/disk.qcow2"
 	breaks 77 "*from https to http*" --cacert "$at/ca.pem" \
 		"$tls/down/disk.raw"
+	breaks 77 "*403*" --cacert "$at/ca.pem" "$tls/members/disk.raw"
+	gets --cacert "$at/ca.pem" --cert "$at/me.pem" --key "$at/me.key" \
+		"$tls/members/disk.qcow2"
 	breaks 64 "--cacert: \"nowhere\" cannot be read" --cacert nowhere \
 		"$tls/disk.raw"
 }
