@@ -41,7 +41,7 @@ start_nginx() {
 	for kind in client_body proxy fastcgi uwsgi scgi; do
 		places+="${kind}_temp_path $PWD/nginx;"
 	done
-	mkdir nginx
+	mkdir -p nginx
 	printf 'me:%s\n' "$(openssl passwd -apr1 secret)" >passwords
 	cat >nginx.conf <<-END
 		daemon off;
@@ -95,8 +95,13 @@ start_nginx() {
 		}
 	END
 	nginx -e nginx/errors -p "$PWD" -c nginx.conf 3>&- >/dev/null 2>&1 &
-	echo $! >>servers
-	wait_for curl -sfo /dev/null "http://127.0.0.1:$port/small"
+	local pid=$!
+	until curl -sfo /dev/null "http://127.0.0.1:$port/small"; do
+		# Somebody else was faster at a port.
+		kill -0 $pid 2>/dev/null || return 1
+		command sleep 0.01
+	done
+	echo $pid >>servers
 }
 
 setup_file() {
@@ -118,9 +123,12 @@ setup_file() {
 	python3 "$fixtures/bad_http.py" "$at" 3>&- >bad.log 2>&1 &
 	echo $! >>servers
 	wait_for test -e port
-	free_port >http_port
-	free_port >https_port
-	start_nginx "$(cat http_port)" "$(cat https_port)"
+	for _ in {1..5}; do
+		free_port >http_port
+		free_port >https_port
+		! start_nginx "$(cat http_port)" "$(cat https_port)" || return 0
+	done
+	fail "nginx does not start: $(cat nginx/errors)"
 }
 
 teardown_file() {
