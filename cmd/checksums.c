@@ -12,8 +12,18 @@
 #include "base/mem.h"
 #include "cmd/checksum.h"
 #include "cmd/remote.h"
+#include "io/remote_source.h"
 
 /* ---- the text ---- */
+
+static int check_len(size_t len, struct err *err)
+{
+	if (len > CHECKSUM_FILE_MOST)
+		return err_set(err, ERR_LIMIT,
+			       "is longer than %zu bytes: no file of checksums",
+			       CHECKSUM_FILE_MOST);
+	return 0;
+}
 
 /* Files and pipes alike. `text` has room for one byte too many, by which a
  * file that is too long is known. */
@@ -29,11 +39,7 @@ static int read_text(int fd, char *text, size_t *len, struct err *err)
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return err_sys(err, ERR_IO, "cannot read");
-	if (*len > CHECKSUM_FILE_MOST)
-		return err_set(err, ERR_LIMIT,
-			       "is longer than %zu bytes: no file of checksums",
-			       CHECKSUM_FILE_MOST);
-	return 0;
+	return check_len(*len, err);
 }
 
 static int read_file(const char *path, char *text, size_t *len,
@@ -47,15 +53,30 @@ static int read_file(const char *path, char *text, size_t *len,
 	return read_text(fd, text, len, err);
 }
 
-/* A text from elsewhere: small enough to be fetched at once. */
-static int fetch(const char *url, char *text, size_t *len, struct err *err)
+/* A text from elsewhere, which comes to an end or is none. */
+static int fetch(const struct settings *settings, const char *url, char *text,
+		 size_t *len, struct err *err)
 {
-	(void)url;
-	(void)text;
+	AUTO_SOURCE struct source *source = NULL;
+	struct remote remote;
+	int result;
+
 	*len = 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "checksums are not fetched from a URL; download it "
-		       "first");
+	if (remote_kind(url) != REMOTE_HTTP)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "checksums are fetched by http and https only");
+	result = remote_open(url, settings, &remote, err);
+	if (!result) {
+		source = remote_source(STEAL_FD(remote.socket), err);
+		result = source ? source_read(source, text,
+					      CHECKSUM_FILE_MOST + 1, 0, len,
+					      err)
+				: -1;
+	}
+	if (!result)
+		result = check_len(*len, err);
+	remote_close(&remote);
+	return result;
 }
 
 /* ---- names and layers ---- */
@@ -106,7 +127,8 @@ static void tell_weak(struct ui *ui, enum digest_kind kind)
 	ui_note(ui, LOG_NOTE, text);
 }
 
-static int from_file(struct ui *ui, const char *path, const char *base,
+static int from_file(const struct settings *settings, struct ui *ui,
+		     const char *path, const char *base,
 		     const struct image *image, struct expectation *out,
 		     struct err *err)
 {
@@ -117,7 +139,7 @@ static int from_file(struct ui *ui, const char *path, const char *base,
 	size_t len = 0;
 	int result = remote_kind(path) == REMOTE_NONE
 			     ? read_file(path, text, &len, err)
-			     : fetch(path, text, &len, err);
+			     : fetch(settings, path, text, &len, err);
 
 	if (result < 0 ||
 	    checksum_find(text, len, path, names, names_of(base, image, names),
@@ -132,7 +154,8 @@ static int from_file(struct ui *ui, const char *path, const char *base,
 	return 0;
 }
 
-static int make(struct ui *ui, const char *text, const char *base,
+static int make(const struct settings *settings, struct ui *ui,
+		const char *text, const char *base,
 		const struct image *image, struct expectation *out,
 		struct err *err)
 {
@@ -141,7 +164,8 @@ static int make(struct ui *ui, const char *text, const char *base,
 	if (checksum_read_word(text, &word, err) < 0)
 		return -1;
 	if (word.file) {
-		if (from_file(ui, word.file, base, image, out, err) < 0)
+		if (from_file(settings, ui, word.file, base, image, out, err) <
+		    0)
 			return -1;
 	} else {
 		out->expected = word.expected;
@@ -185,7 +209,7 @@ int checksums_make(const struct settings *settings, struct ui *ui,
 {
 	memset(out, 0, sizeof *out);
 	for (unsigned i = 0; i < settings->checksum_count; i++) {
-		if (make(ui, settings->checksum[i], base, image,
+		if (make(settings, ui, settings->checksum[i], base, image,
 			 &out->list[out->count], err) < 0)
 			return err_in(err, "--checksum");
 		out->count++;

@@ -6,6 +6,7 @@
 #include "cmd/json.h"
 #include "cmd/options.h"
 #include "formats/codecs/codec.h"
+#include "io/http.h"
 
 #define HEAD_COLUMN 32
 
@@ -99,4 +100,5 @@ void help_version(void)
 		       library ? library : "not built in");
 	}
 	printf("json: %s\n", json_library() ? json_library() : "not built in");
+	printf("http: %s\n", http_built() ? "libcurl" : "not built in");
 }

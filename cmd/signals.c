@@ -8,9 +8,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* A conversion has one worker or external tool at a time, a comparison too;
- * one more is room. */
-#define WATCHED 4
+/* Each input has a worker and, where it is remote, who serves it; an appliance
+ * has 30 inputs at most (formats/archives/ova.h). */
+#define WATCHED 64
 
 static volatile pid_t owner; /* who installed the handlers */
 static volatile pid_t watched[WATCHED];

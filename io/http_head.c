@@ -102,9 +102,9 @@ static void parse_field(struct http_head *head, char *line)
 
 bool http_head_line(struct http_head *head, const char *bytes, size_t len)
 {
-	/* Lines that are longer mean nothing to us. */
 	char line[HTTP_URL_MAX];
 	size_t end = min_u64(len, sizeof line - 1);
+	bool cut = end < len;
 
 	memcpy(line, bytes, end);
 	while (end && isspace((unsigned char)line[end - 1]))
@@ -114,7 +114,7 @@ bool http_head_line(struct http_head *head, const char *bytes, size_t len)
 		return head->status >= 200;
 	if (!strncmp(line, "HTTP/", 5))
 		parse_status(head, line);
-	else
+	else if (!cut) /* so long a line means nothing to us */
 		parse_field(head, line);
 	return false;
 }
