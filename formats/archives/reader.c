@@ -221,7 +221,8 @@ static void describe(struct archive_reader *reader,
 		name = lib->archive_entry_pathname(entry);
 	memset(member, 0, sizeof *member);
 	member->number = reader->count++;
-	snprintf(member->name, sizeof member->name, "%s", name ? name : "");
+	snprintf(member->name, sizeof member->name, "%s",
+		 name ? archive_plain_name(name) : "");
 	member->regular = lib->archive_entry_filetype(entry) == AE_IFREG &&
 			  !lib->archive_entry_hardlink(entry);
 	member->encrypted = lib->archive_entry_is_data_encrypted(entry) > 0;
@@ -278,6 +279,10 @@ static int next_block(struct archive_reader *reader, struct err *err)
 	if (offset < 0 || (uint64_t)offset < reader->given)
 		return err_set(err, ERR_DAMAGED,
 			       "data of a member goes backwards");
+	if (reader->member.size_known &&
+	    !checked_inside((uint64_t)offset, len, reader->member.size))
+		return err_set(err, ERR_DAMAGED,
+			       "data of a member lies past its end");
 	reader->block = block;
 	reader->block_len = len;
 	reader->block_at = (uint64_t)offset;
@@ -328,9 +333,6 @@ int archive_read(struct archive_reader *reader, void *buf, size_t len,
 	reader->block_at += len;
 	reader->given += len;
 	*got = len;
-	if (member->size_known && reader->given > member->size)
-		return err_set(err, ERR_DAMAGED,
-			       "a member is longer than is said");
 	return 0;
 }
 
