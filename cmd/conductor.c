@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/child.h"
 #include "cmd/commands.h"
 #include "cmd/conversation.h"
 #include "cmd/named.h"
@@ -121,34 +121,6 @@ static int tell_input(struct conductor *conductor, unsigned which,
 				    sizeof about, socket, err);
 }
 
-/* By number where the kernel cannot do it at once. */
-static void close_from(unsigned first)
-{
-	long most = sysconf(_SC_OPEN_MAX);
-
-	if (!syscall(SYS_close_range, first, ~0U, 0))
-		return;
-	for (long fd = first; fd < (most > 0 ? most : 65536); fd++)
-		close((int)fd);
-}
-
-/* The worker keeps its end of the socket and stderr, nothing else. */
-static void become_worker(int channel)
-{
-	int kept = fcntl(channel, F_DUPFD, 3);
-
-	signals_worker();
-	dup2(kept, 3);
-	close_from(4);
-	close(0);
-	close(1);
-	/* Numbers 0 and 1 shall not come to mean an image. */
-	if (open("/dev/null", O_RDONLY) != 0 ||
-	    open("/dev/null", O_WRONLY) != 1)
-		_exit(err_status(ERR_BUG));
-	exit(worker_main(3));
-}
-
 static int start_worker(struct conductor *conductor, struct err *err)
 {
 	int pair[2];
@@ -164,7 +136,7 @@ static int start_worker(struct conductor *conductor, struct err *err)
 		return -1;
 	}
 	if (!conductor->worker)
-		become_worker(pair[1]);
+		exit(worker_main(child_become(pair[1])));
 	signals_watch_worker(conductor->worker);
 	close(pair[1]);
 	conductor->channel = pair[0];

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cmd/checksum.h"
+#include "cmd/option_remote.h"
 #include "cmd/options.h"
 #include "cmd/wraps.h"
 #include "formats/foreign.h"
@@ -25,7 +26,7 @@
 #define THREADS_MOST 1024
 #define WRAP_LEVEL_MOST 22
 
-static int parse_number(const char *text, unsigned least, unsigned most,
+int option_number(const char *text, unsigned least, unsigned most,
 			unsigned *out, struct err *err)
 {
 	char *end;
@@ -221,7 +222,7 @@ static int apply_compress(struct settings *settings, const char *text,
 		    memcmp(text, types[i].type, len))
 			continue;
 		if (text[len] &&
-		    parse_number(text + len + 1, 1, types[i].most, &level, err))
+		    option_number(text + len + 1, 1, types[i].most, &level, err))
 			return err_in(err, "level of %s", types[i].type);
 		set_compress(&settings->create, types[i].type);
 		settings->create.compress_level = (int)level;
@@ -238,7 +239,7 @@ static int apply_compress(struct settings *settings, const char *text,
 static int apply_threads(struct settings *settings, const char *text,
 			 struct err *err)
 {
-	return parse_number(text, 1, THREADS_MOST, &settings->threads, err);
+	return option_number(text, 1, THREADS_MOST, &settings->threads, err);
 }
 
 static int apply_memory(struct settings *settings, const char *text,
@@ -268,7 +269,7 @@ static int apply_wrap_level(struct settings *settings, const char *text,
 {
 	unsigned level = 0;
 
-	if (parse_number(text, 1, WRAP_LEVEL_MOST, &level, err))
+	if (option_number(text, 1, WRAP_LEVEL_MOST, &level, err))
 		return -1;
 	settings->wrap_level = (int)level;
 	return 0;
@@ -470,6 +471,7 @@ static int refuse_n(struct settings *settings, const char *text,
 #define ROUTED (CONVERT | PLAN)
 #define SHAPED (ROUTED | MEASURE)
 #define READING (SHAPED | INFO | MAP | COMPARE | CHECK | RESIZE)
+#define REMOTE (SHAPED | INFO | MAP | COMPARE | CHECK)
 
 #define ON(field) NULL, offsetof(struct settings, field), true
 #define OFF(field) NULL, offsetof(struct settings, field), false
@@ -550,6 +552,24 @@ const struct option_row option_rows[] = {
 	  SHAPED | COMPARE | CHECK | RESIZE, CALL(apply_memory) },
 	{ "tmpdir", 0, "DIR", "where temporary files go", READING,
 	  CALL(apply_tmpdir) },
+	{ "connections", 0, "N", "to a server, at a time", REMOTE,
+	  CALL(option_connections) },
+	{ "timeout", 0, "SECONDS", "give up on a server that is silent so long",
+	  REMOTE, CALL(option_timeout) },
+	{ "retries", 0, "N", "try again so often what failed on a server",
+	  REMOTE, CALL(option_retries) },
+	{ "cacert", 0, "FILE", "trust servers that these certificates vouch for",
+	  REMOTE, CALL(option_ca_file) },
+	{ "cert", 0, "FILE", "the certificate to show to a server", REMOTE,
+	  CALL(option_cert_file) },
+	{ "key", 0, "FILE", "its key, where that is in a file of its own",
+	  REMOTE, CALL(option_key_file) },
+	{ "netrc", 0, NULL, "names and passwords for servers are in ~/.netrc",
+	  REMOTE, ON(remote.netrc) },
+	{ "netrc-file", 0, "FILE", "the same, in this file", REMOTE,
+	  CALL(option_netrc_file) },
+	{ "proxy", 0, "URL", "reach servers through this proxy", REMOTE,
+	  CALL(option_proxy) },
 	{ "plan", 0, "N|ID", "take this plan of imgconv plan --all",
 	  SHAPED | RESIZE, CALL(apply_plan) },
 	{ "dry-run", 0, NULL, "check and plan, then stop", ROUTED | RESIZE,

@@ -242,7 +242,10 @@ static int take_arguments(struct options *options, struct err *err)
 		options->texts[options->text_count] = remote_shown(text);
 		settings->label[settings->argument_count] =
 			options->texts[options->text_count++];
-		settings->argument[settings->argument_count++] = text;
+		/* A copy: hide_secrets changes the words. */
+		options->texts[options->text_count] = mem_strdup(text);
+		settings->argument[settings->argument_count++] =
+			options->texts[options->text_count++];
 	}
 	if (settings->argument_count < command->least)
 		return too_few(settings, err);
@@ -324,6 +327,52 @@ static int check_needs(const struct options *options, struct err *err)
 	return 0;
 }
 
+static bool is_output(const struct settings *settings, unsigned argument)
+{
+	unsigned command = settings->command->options;
+
+	if (command & (OPTION_FOR_RESIZE | OPTION_FOR_CREATE))
+		return true;
+	return command & (OPTION_FOR_CONVERT | OPTION_FOR_PLAN) &&
+	       argument == settings->argument_count - 1;
+}
+
+/* Over HTTP nothing is written, and who knows SSH here only reads. */
+static int check_output(const struct settings *settings, struct err *err)
+{
+	for (unsigned i = 0; i < settings->argument_count; i++) {
+		enum remote_kind kind = remote_kind(settings->argument[i]);
+
+		if ((kind == REMOTE_HTTP || kind == REMOTE_SSH) &&
+		    is_output(settings, i))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "%s: nothing is written to a server of "
+				       "this kind; make a file, then upload it",
+				       settings->label[i]);
+	}
+	return 0;
+}
+
+/* The process list shows the command line for as long as this runs. Same
+ * lengths, so that whatever points into it stays right. */
+static void hide_secrets(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		char *text = strstr(argv[i], "://"), *at, *colon, *query;
+
+		if (!text)
+			continue;
+		text += 3;
+		at = memrchr(text, '@', strcspn(text, "/?#"));
+		colon = at ? memchr(text, ':', (size_t)(at - text)) : NULL;
+		query = text + strcspn(text, "?#");
+		if (colon)
+			memset(colon + 1, 'x', (size_t)(at - colon) - 1);
+		if (*query)
+			memset(query + 1, 'x', strlen(query + 1));
+	}
+}
+
 static int check_built(const struct settings *settings, struct err *err)
 {
 	if (settings->json && json_require("--json", err))
@@ -364,17 +413,19 @@ int options_parse(struct options *options, int argc, char **argv,
 		return 0;
 	}
 	make_table(rows);
-	/* An option's argument is a word or its rest, a label stands for a word:
-	 * never more than argc. */
-	options->texts = mem_zalloc((size_t)argc * sizeof *options->texts);
+	/* An option's argument is a word or its rest, a label and an argument
+	 * stand for a word: never more than two each. */
+	options->texts = mem_zalloc(2 * (size_t)argc * sizeof *options->texts);
 	options->context = poptGetContext("imgconv", argc, copy, rows, 0);
 	if (take_options(options, err) || take_command(options, table, err))
 		return -1;
 	if (options->request != OPTIONS_RUN)
 		return 0;
 	if (check_command(options, err) || take_arguments(options, err) ||
-	    check_pairs(options, err) || check_needs(options, err))
+	    check_pairs(options, err) || check_needs(options, err) ||
+	    check_output(&options->settings, err))
 		return -1;
+	hide_secrets(argc, argv);
 	/* The environment's wish is weaker than the command line's. */
 	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
 		options->settings.reproducible = true;

@@ -47,6 +47,10 @@ struct option_row {
 /* In the order of --help; ends with a row without `commands`. */
 extern const struct option_row option_rows[];
 
+/* A whole number from `least` to `most`. */
+int option_number(const char *text, unsigned least, unsigned most,
+		  unsigned *out, struct err *err);
+
 /* "20G", "+4G" into size and size_request. */
 int option_size(struct settings *settings, const char *text, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cmd/machine.h"
 #include "cmd/refusals.h"
+#include "cmd/remote.h"
 #include "io/nbd_source.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
@@ -300,6 +301,8 @@ static void set_prices(struct planning *planning,
 
 	list->coefficients = &costs_default;
 	list->image = *image;
+	list->remote = settings->argument[0] &&
+		       remote_kind(settings->argument[0]) != REMOTE_NONE;
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
 	list->wrap_level = settings->wrap_level;

@@ -4,13 +4,18 @@
 #include "cmd/remote.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/child.h"
+#include "cmd/planning.h"
 #include "cmd/signals.h"
+#include "io/channel.h"
+#include "io/http.h"
 
 static const struct {
 	const char *scheme; /* with what follows it in every such name */
@@ -82,15 +87,71 @@ char *remote_base(const char *name)
 	return base;
 }
 
+/* Of the memory of a run; the rest is the worker's. */
+#define HTTP_MEMORY_PART 4
+
+#define HTTP_CONNECTIONS 4
+#define HTTP_TIMEOUT 30
+#define HTTP_RETRIES 5
+
+/* The network process: forked like the worker, before any thread. */
+static void become_network(int socket, const char *url,
+			   const struct settings *settings)
+{
+	const struct remote_settings *remote = &settings->remote;
+	const struct http_options options = {
+		.url = url,
+		.agent = "imgconv/" IMGCONV_VERSION,
+		.connections = remote->connections ? remote->connections
+						   : HTTP_CONNECTIONS,
+		.timeout = remote->timeout ? remote->timeout : HTTP_TIMEOUT,
+		.retries = remote->has_retries ? remote->retries
+					       : HTTP_RETRIES,
+		.memory = planning_memory(settings) / HTTP_MEMORY_PART,
+		.ca_file = remote->ca_file,
+		.cert_file = remote->cert_file,
+		.key_file = remote->key_file,
+		.netrc = remote->netrc,
+		.netrc_file = remote->netrc_file,
+		.proxy = remote->proxy,
+	};
+
+	http_serve(child_become(socket), &options);
+	exit(0);
+}
+
+static int open_http(const char *url, const struct settings *settings,
+		     struct remote *out, struct err *err)
+{
+	int pair[2];
+
+	if (!http_built())
+		return err_set(err, ERR_UNSUPPORTED,
+			       "built without libcurl, which reads http and "
+			       "https; download it first");
+	if (channel_pair(pair, err) < 0)
+		return -1;
+	fflush(NULL); /* or the child's exit would say it again */
+	out->process = fork();
+	if (!out->process)
+		become_network(pair[1], url, settings);
+	close(pair[1]);
+	out->socket = pair[0];
+	out->place = PROTOCOL_PLACE_REMOTE;
+	if (out->process < 0)
+		return err_sys(err, ERR_TEMPORARY,
+			       "start the network process");
+	signals_watch_worker(out->process);
+	return 0;
+}
+
 int remote_open(const char *name, const struct settings *settings,
 		struct remote *out, struct err *err)
 {
-	(void)settings;
 	*out = (struct remote){ .socket = -1 };
 	switch (remote_kind(name)) {
 	case REMOTE_HTTP:
-		return err_set(err, ERR_UNSUPPORTED,
-			       "HTTP is not spoken; download it first");
+		return open_http(name, settings, out, err);
 	case REMOTE_NBD:
 		return err_set(err, ERR_UNSUPPORTED,
 			       "NBD is not spoken; copy it to a file first");

@@ -14,6 +14,17 @@ enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 
 enum size_request { SIZE_KEEP, SIZE_ABSOLUTE, SIZE_RELATIVE };
 
+/* How a server is talked to. */
+struct remote_settings {
+	unsigned connections; /* 0: default */
+	unsigned timeout;     /* seconds; 0: default */
+	bool has_retries;
+	unsigned retries;
+	const char *ca_file, *cert_file, *key_file; /* or NULL */
+	bool netrc;
+	const char *netrc_file; /* or NULL */
+	const char *proxy;	/* or NULL */
+};
 #define ARGUMENTS_MAX (OVA_DISKS + 1)
 
 struct settings {
@@ -52,6 +63,7 @@ struct settings {
 	unsigned threads; /* 0: as many as there are */
 	uint64_t memory;  /* 0: by threads */
 	int wrap_level;	  /* 0: default */
+	struct remote_settings remote;
 };
 
 /* One sub-command. The table is in main.c. */

@@ -64,6 +64,7 @@ void signals_worker(void)
 	/* A terminal's ^C reaches the whole group; the conductor acts. */
 	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
 		signal(fatal[i], SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* TLS writes where nobody reads */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 

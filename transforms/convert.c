@@ -52,6 +52,7 @@ static bool convert_random_cost(const struct pricing *pricing,
 			     list->coefficients->clone_runs);
 		return true;
 	}
+	costs_jumps(pricing, 1, out);
 	return convert_cost(pricing, out);
 }
 

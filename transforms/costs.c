@@ -34,6 +34,8 @@ const struct coefficients costs_default = {
 	.copy = 0.15,
 	.read = 0.15,
 	.write = 0.35,
+	.network = 10.0,
+	.trip_us = 30000,
 	.clone_us = 3000,
 	.clone_runs = 0.02,
 	.metadata_us = 1500,
@@ -103,13 +105,30 @@ void costs_flow(const struct pricing *pricing, struct cost *out)
 
 	if (!strcmp(place, "input"))
 		costs_move(pricing, DEVICE_INPUT, pricing->before,
-			   list->coefficients->read, out->read);
+			   list->remote ? list->coefficients->network
+					: list->coefficients->read,
+			   out->read);
 	else if (!strcmp(place, "temp"))
 		costs_move(pricing, DEVICE_TEMP, pricing->before,
 			   list->coefficients->read, out->read);
 	if (goal_reached(pricing->goal, pricing->after))
 		costs_move(pricing, DEVICE_OUTPUT, pricing->after,
 			   list->coefficients->write, out->write);
+}
+
+/* What is fetched between two jumps where tables are in places of their own
+ * and data mostly in order. */
+#define JUMP_LEN (8.0 * (double)MIB)
+
+void costs_jumps(const struct pricing *pricing, double times,
+		 struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	double jumps = 1 + costs_stored(list, pricing->before) / JUMP_LEN;
+
+	if (list->remote && !strcmp(pricing->before->tag[TAG_PLACE], "input"))
+		out->read[list->device[DEVICE_INPUT]] +=
+			jumps * times * list->coefficients->trip_us;
 }
 
 void costs_settle(const struct pricing *pricing, struct cost *out)

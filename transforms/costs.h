@@ -21,6 +21,8 @@ struct coefficients {
 	double cluster_decode, cluster_deflate, cluster_zstd;
 	double scan, digest, copy; /* zero scan; SHA-256; memory to memory */
 	double read, write;	   /* of a device, page cache included */
+	double network;		   /* of a server, in order */
+	double trip_us;		   /* a question and its answer */
 	double clone_us;	   /* one reflink of a whole file */
 	double clone_runs; /* reflinks run by run, out of and into tables */
 	double metadata_us;	   /* opening an image, walking its tables */
@@ -37,6 +39,7 @@ struct price_list {
 	const struct coefficients *coefficients;
 	struct image image;
 	struct expectations expect;
+	bool remote; /* the input is on a server */
 	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
 	unsigned threads;
 	uint64_t memory;
@@ -55,6 +58,11 @@ double costs_allocated(const struct price_list *list);
  */
 void costs_flow(const struct pricing *pricing, struct cost *out);
 void costs_settle(const struct pricing *pricing, struct cost *out);
+
+/* An input on a server that is read at random: round trips, which nothing
+ * hides; all of it, `times` over. Nothing for a local one. */
+void costs_jumps(const struct pricing *pricing, double times,
+		 struct cost *out);
 
 /* Will a conversion from `state` share its plain runs with the input, so that
  * no data moves? */

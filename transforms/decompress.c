@@ -97,6 +97,7 @@ static bool blocks_cost(const struct pricing *pricing, struct cost *out)
 	enum codec_id id = outermost(pricing->before);
 
 	costs_flow(pricing, out);
+	costs_jumps(pricing, list->image.redecode, out);
 	costs_pool(out, inside * list->image.redecode,
 		   list->coefficients->decode[id]);
 	/* A digest of what is inside is made by decoding it in order too. */

@@ -13,6 +13,7 @@
 #include "io/channel.h"
 #include "io/files.h"
 #include "io/nbd_source.h"
+#include "io/remote_source.h"
 
 /* One request's bytes: an answer fits a message. */
 #define INPUT_REQUEST ((size_t)256 * 1024)
@@ -169,6 +170,8 @@ static struct source *reach(struct input *input, struct err *err)
 	}
 	if (input->place == PROTOCOL_PLACE_NBD)
 		return nbd_source(fd, err);
+	if (input->place == PROTOCOL_PLACE_REMOTE)
+		return remote_source(fd, err);
 	close(fd);
 	err_set(err, ERR_BUG, "place %u of an input", input->place);
 	return NULL;

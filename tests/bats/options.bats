@@ -61,6 +61,22 @@ here it is --dry-run" -n
 	accepted -m 1024 nothing.raw x.raw
 }
 
+@test "servers" {
+	refused_option "--connections: \"0\" is not a number from 1 to 64" \
+		--connections 0
+	refused_option "--timeout: \"0\" is not a number from 1 to 86400" \
+		--timeout 0
+	refused_option "--retries: \"-1\" is not a number from 0 to 1000" \
+		--retries=-1
+	local file
+	for file in cacert cert key netrc-file; do
+		refused_option "--$file: \"nowhere\" cannot be read" \
+			--$file nowhere
+	done
+	refuses 64 "--netrc is not an option of create" create raw x 1M --netrc
+	accepted --retries 0 --connections 64 --netrc nothing.raw x.raw
+}
+
 @test "memory" {
 	refused_option "--memory: \"lots\" is not a size (*)" --memory lots
 	refused_option "--memory: 1M is less than 16M" --memory 1M
@@ -313,6 +329,13 @@ json-c" --progress=json a b
 	[ "$status" != 0 ]
 	[[ $stderr == *"HTTP://me@[::1]:1/x.img: "* ]]
 	[[ $stderr$output != *secret* && $stderr$output != *signature* ]]
+}
+
+@test "a URL is no output" {
+	refuses 69 "http://h/x.raw: nothing is written*" nothing.raw \
+		'http://h/x.raw?signature=abc'
+	refuses 69 "ssh://me@h/x.raw: nothing is written*" nothing.raw \
+		ssh://me:secret@h/x.raw
 }
 
 @test "--consume takes files only" {
