@@ -135,6 +135,9 @@ static la_int64_t on_seek(struct archive *archive, void *opaque,
 /* What libarchive said, or what the source did. */
 static int failed(const struct archive_reader *reader, struct err *err)
 {
+	/* The words are all it has for these. */
+	static const char *const cannot[] = { "nsupported", "not supported",
+					      "nknown codec", NULL };
 	const char *words = reader->lib.archive_error_string(reader->archive);
 	char text[200];
 
@@ -143,8 +146,12 @@ static int failed(const struct archive_reader *reader, struct err *err)
 		return -1;
 	}
 	/* It may quote the archive. */
-	snprintf(text, sizeof text, "%s", words ? words : "no reason given");
+	snprintf(text, sizeof text, "%s", words ? words : "is cut or damaged");
 	printable(text);
+	for (const char *const *word = cannot; *word; word++)
+		if (strstr(text, *word))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "%s; extract the image first", text);
 	return err_set(err, ERR_DAMAGED, "%s", text);
 }
 
