@@ -102,6 +102,7 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		.memory = planning_memory(settings),
 	};
 
+	about.nbd = file->remote.nbd;
 	if (S_ISBLK(file->about.st_mode))
 		about.allocated = about.size;
 	if (settings->from && !which)
@@ -301,6 +302,12 @@ static int check_unchanged(const struct conductor_file *file, struct err *err)
 	return err_set(err, ERR_TEMPORARY,
 		       "the input was changed meanwhile; try again when "
 		       "nothing writes to it");
+}
+
+void conductor_output(struct conductor *conductor,
+		      const struct remote *remote)
+{
+	conductor->output = remote;
 }
 
 void conductor_parts(struct conductor *conductor, struct parts_list *parts)

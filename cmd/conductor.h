@@ -64,6 +64,12 @@ int conductor_run(struct conductor *conductor, const struct job *job,
  * has one output. */
 void conductor_parts(struct conductor *conductor, struct parts_list *parts);
 
+/* The server that a run writes to, which may be connected to again; borrowed.
+ * NULL: it writes to a file. */
+struct remote;
+void conductor_output(struct conductor *conductor,
+		      const struct remote *remote);
+
 /* A worker that has only what conductor_run hands it: for the steps after
  * the first run. Names in what it reads are relative to `path`'s folder. */
 struct conductor *conductor_open_bare(const struct settings *settings,

@@ -150,6 +150,24 @@ static int answer_part(struct conductor *conductor,
 				    output_fd(part), err);
 }
 
+static int answer_connect(struct conductor *conductor, uint32_t which,
+			  struct err *err)
+{
+	const struct remote *remote =
+		which < 2 ? &conductor->file[which].remote : conductor->output;
+	struct err refusal = { .kind = ERR_NONE };
+	AUTO_FD int fd = -1;
+
+	if (which > 2 || !remote)
+		return err_set(err, ERR_BUG, "the worker connects to nobody");
+	fd = remote_again(remote, conductor->settings, &refusal);
+	if (fd < 0)
+		return conversation_tell(conductor, PROTOCOL_NO_FILE, &refusal,
+					 sizeof refusal, err);
+	return conversation_tell_fd(conductor, PROTOCOL_FILE, NULL, 0, fd,
+				    err);
+}
+
 static void hear_note(struct conductor *conductor,
 		      const struct protocol_note *note)
 {
@@ -171,6 +189,9 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 		return answer_look(conductor, (void *)message->body, err);
 	case PROTOCOL_REFER:
 		return answer_refer(conductor, (void *)message->body, err);
+	case PROTOCOL_CONNECT:
+		return answer_connect(conductor, *(uint32_t *)message->body,
+				      err);
 	case PROTOCOL_PART:
 		return answer_part(conductor, name, err);
 	case PROTOCOL_NOTE:

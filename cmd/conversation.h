@@ -28,6 +28,7 @@ struct conductor {
 	struct conductor_file file[2];
 	struct policy policy;
 	struct parts_list *parts; /* borrowed; or NULL */
+	const struct remote *output; /* the same */
 	struct image image;
 	struct expectations expect; /* for CHECK */
 	bool probed;

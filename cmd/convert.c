@@ -17,6 +17,7 @@
 #include "cmd/execute.h"
 #include "cmd/parts.h"
 #include "cmd/planning.h"
+#include "cmd/remote.h"
 #include "cmd/signals.h"
 #include "transforms/tags.h"
 
@@ -35,6 +36,7 @@ struct conversion {
 	struct output *out;
 	struct parts_list *parts;
 	struct output *data; /* a qcow2's data file; one of the parts */
+	struct remote server; /* that the output is on */
 	struct member_place place; /* in an appliance */
 	struct protocol_done done;
 };
@@ -135,7 +137,15 @@ static int open_output(struct conversion *conversion, struct err *err)
 				 : conductor_input(conversion->conductor),
 	};
 
-	conversion->out = output_open(conversion->output, &options, err);
+	if (remote_kind(conversion->output) == REMOTE_NBD) {
+		if (remote_open(conversion->output, settings,
+				&conversion->server, err) < 0)
+			return -1;
+		conversion->out = output_elsewhere();
+	} else {
+		conversion->out = output_open(conversion->output, &options,
+					      err);
+	}
 	if (!conversion->out)
 		return err_in(err, "%s", conversion->output);
 	conversion->parts = parts_open(conversion->output, conversion->out,
@@ -144,7 +154,7 @@ static int open_output(struct conversion *conversion, struct err *err)
 	return open_data_file(conversion, err);
 }
 
-static struct execution execution_of(const struct conversion *conversion)
+static struct execution execution_of(struct conversion *conversion)
 {
 	return (struct execution){
 		.settings = conversion->settings,
@@ -156,6 +166,9 @@ static struct execution execution_of(const struct conversion *conversion)
 		.output_path = conversion->output,
 		.parts = conversion->parts,
 		.data = conversion->data,
+		.server = output_kind(conversion->out) == OUTPUT_EXPORT
+				  ? &conversion->server
+				  : NULL,
 		.place = *conversion->place.name ? &conversion->place : NULL,
 		.ui = conversion->ui,
 	};
@@ -344,11 +357,13 @@ static int run(const struct settings *settings, unsigned count,
 		list[i].output = output;
 		list[i].in_place = in_place;
 		list[i].ui = ui;
+		list[i].server.socket = -1;
 	}
 	signals_setup();
 	status = convert(list, count, &err) < 0;
 	for (unsigned i = 0; i < count; i++)
 		conductor_close(list[i].conductor);
+	remote_close(&list->server);
 	signals_watch_output(NULL, NULL);
 	parts_close(list->parts);
 	output_close(list->out);

@@ -122,7 +122,7 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	const struct target *target = &execution->planning->target;
 	const struct plan *plan = execution->plan;
 	bool device = !to_file(execution) &&
-		      output_kind(execution->output) == OUTPUT_DEVICE;
+		      output_kind(execution->output) != OUTPUT_STREAM;
 
 	memset(job, 0, sizeof *job);
 	for (unsigned i = first; i < end; i++)
@@ -139,6 +139,10 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 		 job->start.tag[TAG_FORMAT]);
 	job->stated = settings->from != NULL;
 	job->output_append = !aside && !to_file(execution) && !device;
+	if (!aside && execution->server) {
+		job->output_export = true;
+		job->nbd = execution->server->nbd;
+	}
 	job->measure = !aside && !execution->output;
 	job->output_fresh = !aside && device && settings->target_is_zero;
 	job->sync = settings->sync;
@@ -188,6 +192,8 @@ static int run_worker(struct place *place, const struct job *job,
 					     execution->input_path, err);
 	if (worker)
 		conductor_parts(worker, execution->parts);
+	if (worker)
+		conductor_output(worker, execution->server);
 	if (worker)
 		result = conductor_run(worker, job, fds, now, err);
 	if (worker != execution->input)
@@ -274,6 +280,7 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int temp = -1;
 	AUTO_FD int spool = -1;
+	AUTO_FD int server_fd = -1;
 	struct tool_server server;
 	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1, -1 };
 
@@ -289,6 +296,9 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	}
 	if (aside)
 		fds[PROTOCOL_FD_OUTPUT] = temp;
+	else if (execution->server && moves)
+		fds[PROTOCOL_FD_OUTPUT] = server_fd =
+			STEAL_FD(execution->server->socket);
 	else if (execution->output && moves)
 		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
 	fds[PROTOCOL_FD_SPOOL] = spool;
@@ -460,6 +470,24 @@ int execute_plan(const struct execution *execution,
 	return result;
 }
 
+/* What a server has is read as any input on it. */
+static int verify_served(const struct execution *execution,
+			 const struct job *job, const int fds[PROTOCOL_FDS],
+			 struct err *err)
+{
+	struct protocol_done *ignored = mem_zalloc(sizeof *ignored);
+	struct conductor *reader =
+		conductor_open(execution->output_path, execution->settings,
+			       execution->ui, err);
+	int result = -1;
+
+	if (reader)
+		result = conductor_run(reader, job, fds, ignored, err);
+	conductor_close(reader);
+	free(ignored);
+	return result;
+}
+
 int execute_verify(const struct execution *execution,
 		   struct protocol_done *done, struct err *err)
 {
@@ -475,6 +503,7 @@ int execute_verify(const struct execution *execution,
 	if (!execution->settings->verify || !done->has_digest)
 		return 0;
 	fill_job(&place, 0, 0, false, job);
+	job->output_export = false;
 	job->start = plan->step[plan->count - 1].after;
 	snprintf(job->format, sizeof job->format, "%s",
 		 job->start.tag[TAG_FORMAT]);
@@ -488,5 +517,6 @@ int execute_verify(const struct execution *execution,
 			return -1;
 	}
 	fds[PROTOCOL_FD_SPOOL] = spool;
-	return run_worker(&place, job, fds, done, err);
+	return execution->server ? verify_served(execution, job, fds, err)
+				 : run_worker(&place, job, fds, done, err);
 }

@@ -10,6 +10,7 @@
 #include "cmd/conductor.h"
 #include "cmd/parts.h"
 #include "cmd/planning.h"
+#include "cmd/remote.h"
 #include "io/output.h"
 
 struct execution {
@@ -22,6 +23,7 @@ struct execution {
 	const char *output_path;
 	struct parts_list *parts; /* further files of the output */
 	struct output *data; /* a qcow2's data file; or NULL */
+	struct remote *server; /* that the output is on; or NULL */
 	/* The disk of an appliance: its place, and what it is called; or NULL. */
 	const struct member_place *place;
 	struct ui *ui;

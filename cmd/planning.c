@@ -13,7 +13,7 @@
 #include "cmd/machine.h"
 #include "cmd/refusals.h"
 #include "cmd/remote.h"
-#include "io/nbd_source.h"
+#include "io/nbd.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
 #include "transforms/expect.h"
@@ -156,6 +156,8 @@ static void set_place(struct planning *planning,
 
 	if (!strcmp(paths->output, "-"))
 		sink = "stream";
+	else if (remote_kind(paths->output) == REMOTE_NBD)
+		sink = "device";
 	else if (exists && S_ISBLK(about.st_mode))
 		sink = "device";
 	else if (exists && !S_ISREG(about.st_mode))
@@ -228,7 +230,7 @@ static void set_circumstance(struct planning *planning,
 	state_set(start, TAG_QEMU_IMG, tool_tag(settings, paths, "qemu-img"));
 	state_set(start, TAG_QEMU_IO, tool_tag(settings, paths, "qemu-io"));
 	state_set(start, TAG_QEMU_NBD,
-		  settings->secret && nbd_source_built() &&
+		  settings->secret && nbd_built() &&
 				  paths->input_fd >= 0 &&
 				  !refusals_names_otherwise(settings->snapshot)
 			  ? tool_tag(settings, paths, "qemu-nbd") : "");

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "io/nbd_source.h"
+#include "io/nbd.h"
 #include "transforms/tags.h"
 
 /* `imgconv resize` changes the file that is there; why it may not be able to
@@ -116,7 +116,7 @@ static const char *why_not_decrypted(const struct planning *planning,
 	if (!settings->secret)
 		return "the image is encrypted; --secret FILE says where its "
 		       "pass phrase is";
-	if (!nbd_source_built())
+	if (!nbd_built())
 		return "the image is encrypted, and read with the help of "
 		       "qemu-nbd and libnbd, which this program was built "
 		       "without";

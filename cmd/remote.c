@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cmd/child.h"
 #include "cmd/planning.h"
+#include "cmd/nbd_uri.h"
 #include "cmd/signals.h"
 #include "io/channel.h"
 #include "io/http.h"
@@ -145,6 +146,33 @@ static int open_http(const char *url, const struct settings *settings,
 	return 0;
 }
 
+static int open_nbd(const char *url, const struct settings *settings,
+		    struct remote *out, struct err *err)
+{
+	if (!nbd_built())
+		return err_set(err, ERR_UNSUPPORTED,
+			       "built without libnbd, which speaks NBD; copy "
+			       "it to a file first");
+	out->place = PROTOCOL_PLACE_NBD;
+	if (nbd_uri_read(url, settings, &out->nbd, err) < 0)
+		return -1;
+	return nbd_uri_connect(&out->nbd, settings->remote.timeout,
+			       &out->socket, err);
+}
+
+int remote_again(const struct remote *remote, const struct settings *settings,
+		 struct err *err)
+{
+	int fd;
+
+	if (remote->place != PROTOCOL_PLACE_NBD || remote->nbd.tls)
+		return err_set(err, ERR_BUG, "one connection is all there is");
+	return nbd_uri_connect(&remote->nbd, settings->remote.timeout, &fd,
+			       err) < 0
+		       ? -1
+		       : fd;
+}
+
 int remote_open(const char *name, const struct settings *settings,
 		struct remote *out, struct err *err)
 {
@@ -153,8 +181,7 @@ int remote_open(const char *name, const struct settings *settings,
 	case REMOTE_HTTP:
 		return open_http(name, settings, out, err);
 	case REMOTE_NBD:
-		return err_set(err, ERR_UNSUPPORTED,
-			       "NBD is not spoken; copy it to a file first");
+		return open_nbd(name, settings, out, err);
 	case REMOTE_SSH:
 		return err_set(err, ERR_UNSUPPORTED,
 			       "SSH is not spoken; copy it to a file first");

@@ -31,6 +31,7 @@ char *remote_base(const char *name);
 /* What serves a remote input. */
 struct remote {
 	int socket; /* for the worker; -1: none */
+	struct nbd_terms nbd; /* of a PROTOCOL_PLACE_NBD */
 	enum protocol_place place; /* what is spoken on it */
 	pid_t process; /* of ours, that serves it; 0: none */
 };
@@ -40,5 +41,9 @@ struct remote {
 int remote_open(const char *name, const struct settings *settings,
 		struct remote *out, struct err *err);
 void remote_close(struct remote *remote);
+
+/* One more connection to the same NBD server: a socket, or -1. */
+int remote_again(const struct remote *remote, const struct settings *settings,
+		 struct err *err);
 
 #endif

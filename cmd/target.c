@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cmd/machine.h"
 #include "cmd/planning.h"
+#include "cmd/remote.h"
 #include "cmd/wraps.h"
 #include "formats/codecs/codec.h"
 #include "formats/codecs/wrap.h"
@@ -140,7 +141,7 @@ static int find_format(const char *named, const char *output, const char *bare,
 	} else if (named) {
 		out->driver = driver_by_name(named);
 		foreign = foreign_by_name(named);
-	} else if (is_device(output)) {
+	} else if (is_device(output) || remote_kind(output) == REMOTE_NBD) {
 		out->driver = driver_by_name("raw");
 	} else if (strcmp(output, "-")) {
 		out->driver = driver_by_suffix(bare);
@@ -251,6 +252,9 @@ int planning_target(const struct settings *settings, const char *output,
 
 	memset(out, 0, sizeof *out);
 	out->archive = "";
+	/* What an export is called says nothing. */
+	if (remote_kind(output) == REMOTE_NBD)
+		*bare = '\0';
 	if (named && !strcasecmp(named, "ova")) {
 		snprintf(out->wrap[0], sizeof out->wrap[0], "ova");
 		out->wrap_count = 1;

@@ -36,6 +36,8 @@ struct head_sink {
  * that has no such thing keeps the order of writing. */
 static int settle(const struct head_sink *head, struct err *err)
 {
+	if (head->sync && head->inner->ops->sync)
+		return head->inner->ops->sync(head->inner, err);
 	if (!head->sync || head->inner->fd < 0)
 		return 0;
 	if (fdatasync(head->inner->fd) && errno != EINVAL && errno != EROFS)
@@ -48,6 +50,8 @@ static int keep_old(struct head_sink *head, struct err *err)
 {
 	size_t done = 0;
 
+	if (head->inner->fd < 0 && head->inner->ops->read)
+		return sink_read(head->inner, head->head, head->len, 0, err);
 	while (head->inner->fd >= 0 && done < head->len) {
 		ssize_t n = pread(head->inner->fd, head->head + done,
 				  head->len - done, (off_t)done);

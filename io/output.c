@@ -321,6 +321,16 @@ struct output *output_open(const char *path,
 	return result ? output_close(output) : output;
 }
 
+struct output *output_elsewhere(void)
+{
+	struct output *output = mem_zalloc(sizeof *output);
+
+	output->kind = OUTPUT_EXPORT;
+	output->fd = -1;
+	output->dir_fd = -1;
+	return output;
+}
+
 bool output_same(const struct output *a, const struct output *b)
 {
 	struct stat one, other;

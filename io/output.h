@@ -21,7 +21,12 @@
 
 #include "base/err.h"
 
-enum output_kind { OUTPUT_FILE, OUTPUT_DEVICE, OUTPUT_STREAM };
+enum output_kind {
+	OUTPUT_FILE,
+	OUTPUT_DEVICE,
+	OUTPUT_STREAM,
+	OUTPUT_EXPORT /* of a server: who writes there also makes it last */
+};
 
 struct output_options {
 	bool force; /* an existing file may be replaced; its mode is kept */
@@ -40,6 +45,10 @@ struct output;
 struct output *output_open(const char *path,
 			   const struct output_options *options,
 			   struct err *err);
+
+/* For what is written elsewhere: there is nothing to give a name to. Its
+ * output_fd is -1. */
+struct output *output_elsewhere(void);
 
 enum output_kind output_kind(const struct output *output);
 /* Borrowed, read-write (write-only for a stream). */

@@ -199,7 +199,9 @@ int output_adopt(struct output *output, const char *path, struct err *err)
 
 int output_settle(struct output *output, struct err *err)
 {
-	if (output->settled || output->adopted)
+	/* What is elsewhere was settled by whoever wrote it. */
+	if (output->settled || output->adopted ||
+	    output->kind == OUTPUT_EXPORT)
 		return 0;
 	if (output->sync && sync_fd(output->fd, "the output", err))
 		return -1;

@@ -41,6 +41,9 @@ struct sink_ops {
 	 * error; what was never written reads as zero on a fresh sink. */
 	int (*read)(struct sink *sink, void *buf, size_t len, uint64_t offset,
 		    struct err *err);
+	/* Optional, for what shows bytes at once: all that was written is on
+	 * the medium before what is written next. */
+	int (*sync)(struct sink *sink, struct err *err);
 	/* Required: `size` is final; buffered bytes go out, a regular file
 	 * gets this length. No fsync: that is the transaction's. */
 	int (*finish)(struct sink *sink, uint64_t size, struct err *err);

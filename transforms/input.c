@@ -14,6 +14,7 @@
 #include "io/files.h"
 #include "io/nbd_source.h"
 #include "io/remote_source.h"
+#include "transforms/worker_ask.h"
 
 /* One request's bytes: an answer fits a message. */
 #define INPUT_REQUEST ((size_t)256 * 1024)
@@ -160,19 +161,32 @@ struct input *input_open(int channel, unsigned number,
 	return input;
 }
 
-static struct source *reach(struct input *input, struct err *err)
+static int connect_more(void *opaque, struct err *err)
+{
+	struct input *input = opaque;
+	int fd;
+
+	return worker_ask_connection(input->channel, input->number, &fd, err) <
+			       0
+		       ? -1
+		       : fd;
+}
+
+static struct source *reach(struct input *input,
+			    const struct protocol_input *about,
+			    struct err *err)
 {
 	int fd = STEAL_FD(input->socket);
 
-	if (fd < 0) {
-		err_set(err, ERR_BUG, "nobody serves the input");
-		return NULL;
-	}
 	if (input->place == PROTOCOL_PLACE_NBD)
-		return nbd_source(fd, err);
-	if (input->place == PROTOCOL_PLACE_REMOTE)
+		return nbd_source(fd, &about->nbd,
+				  &(const struct nbd_more){ connect_more,
+							    input },
+				  err);
+	if (input->place == PROTOCOL_PLACE_REMOTE && fd >= 0)
 		return remote_source(fd, err);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	err_set(err, ERR_BUG, "place %u of an input", input->place);
 	return NULL;
 }
@@ -182,7 +196,7 @@ int input_reach(struct input *input, struct protocol_input *about,
 {
 	if (input->source)
 		return 0;
-	input->source = reach(input, err);
+	input->source = reach(input, about, err);
 	if (!input->source)
 		return -1;
 	about->seekable = input->source->seekable;

@@ -28,6 +28,8 @@ static size_t expected_len(uint32_t type)
 		return sizeof(struct image);
 	case PROTOCOL_DONE:
 		return sizeof(struct protocol_done);
+	case PROTOCOL_CONNECT:
+		return sizeof(uint32_t);
 	default:
 		return 0;
 	}
@@ -135,6 +137,7 @@ int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
 		return 0;
 	case PROTOCOL_NEED:
 	case PROTOCOL_LOOK:
+	case PROTOCOL_CONNECT:
 	case PROTOCOL_PROGRESS:
 		return 0;
 	default:

@@ -30,6 +30,7 @@
 #include "formats/images/driver.h"
 #include "formats/probe.h"
 #include "io/digest_source.h"
+#include "io/nbd.h"
 #include "planner/plan.h"
 #include "planner/state.h"
 
@@ -56,6 +57,9 @@ enum protocol_type {
 	PROTOCOL_REFER,	   /* struct protocol_refer: a file the image names */
 	PROTOCOL_PART,	   /* struct protocol_name: one more output file;
 			      answers FILE or NO_FILE */
+	PROTOCOL_CONNECT,  /* uint32_t: one more connection to the server of
+			      input 0 or 1, or to the output's, 2; answers
+			      FILE or NO_FILE */
 	PROTOCOL_NOTE,	   /* struct protocol_note */
 	PROTOCOL_PROGRESS, /* struct protocol_progress */
 	PROTOCOL_STEP,	   /* struct protocol_name: a step is being done */
@@ -82,7 +86,7 @@ struct protocol_input {
 	char from[24];	  /* -f: this format, whatever the bytes say; or "" */
 	char snapshot[256]; /* or "" */
 	char name[256];	    /* of the file, without its folder; or "" */
-	char export[256];   /* of an NBD server; "" is its default one */
+	struct nbd_terms nbd; /* of a place that is an NBD server */
 	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
@@ -223,6 +227,8 @@ struct job {
 	bool stated;	     /* by -f: a trailer at the end is just data */
 	bool output_fresh;   /* reads as zero where nothing was written */
 	bool output_append;  /* a pipe */
+	bool output_export;  /* an NBD server, on the output's descriptor */
+	struct nbd_terms nbd;
 	bool sync;	     /* on a device the order holds over a power cut */
 	bool clone;	     /* share extents where possible */
 	bool allow_cut;	     /* --shrink */

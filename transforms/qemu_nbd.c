@@ -57,7 +57,9 @@ static int nbd_fit(struct build *build, const struct plan_step *step,
 
 	if (!build->served_fd || *build->served_fd < 0)
 		return err_set(err, ERR_BUG, "nobody serves the image");
-	source = nbd_source(STEAL_FD(*build->served_fd), err);
+	const struct nbd_terms terms = { .connections = 1 };
+
+	source = nbd_source(STEAL_FD(*build->served_fd), &terms, NULL, err);
 	if (!source)
 		return -1;
 	build_push(build, source);

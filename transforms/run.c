@@ -20,6 +20,8 @@
 #include "formats/survey.h"
 #include "io/count_sink.h"
 #include "io/files.h"
+#include "io/head_sink.h"
+#include "io/nbd_sink.h"
 #include "transforms/build.h"
 #include "transforms/catalogue.h"
 #include "transforms/costs.h"
@@ -80,8 +82,24 @@ static int run_dup(int fd, struct err *err)
 			 : err_sys(err, ERR_IO, "duplicate a descriptor");
 }
 
+/* Its head comes last, as on a device. */
+static struct sink *open_export(const struct run *run, struct err *err)
+{
+	int fd = run->output_fd < 0 ? -1 : run_dup(run->output_fd, err);
+	struct sink *sink = nbd_sink(fd, &run->job->nbd, &run->more, err);
+
+	if (!sink)
+		return NULL;
+	/* Before it is asked for its head. */
+	sink->fresh = run->job->output_fresh;
+	return head_sink(sink, run->job->sync);
+}
+
 static struct sink *open_file(const struct run *run, struct err *err)
 {
+	if (run->job->output_export)
+		return open_export(run, err);
+
 	int fd = run_dup(run->output_fd, err);
 
 	if (fd < 0)
@@ -404,7 +422,8 @@ int run_job(const struct run *run, struct protocol_done *done,
 		build->spool_fd = run->spool_fd;
 		build->served_fd = run->served_fd;
 		result = fit_steps(run, build, step, err);
-		if (!result && (run->output_fd >= 0 || run->job->measure))
+		if (!result && (run->output_fd >= 0 || run->job->measure ||
+				run->job->output_export))
 			result = run_pipeline(run, build, done, err);
 		else if (!result)
 			result = build_verify(build, err);

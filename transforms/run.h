@@ -23,6 +23,8 @@ struct run {
 	const struct job *job;
 	struct source *input; /* borrowed; for steps at rest: the file */
 	int output_fd, data_fd, spool_fd; /* -1: none; borrowed */
+	/* Further connections to an output that is an NBD server. */
+	struct nbd_more more;
 	/* A socket that serves the input, for the step that reads there to
 	 * take; NULL or -1: none. */
 	int *served_fd;

@@ -20,6 +20,7 @@
 #include "transforms/inspect.h"
 #include "transforms/run.h"
 #include "transforms/tagging.h"
+#include "transforms/worker_ask.h"
 #include "transforms/worker_parts.h"
 #include "transforms/worker_references.h"
 
@@ -152,8 +153,20 @@ static int attach_input(struct worker *worker, unsigned which,
 		worker->input[which] =
 			input_open(worker->channel, which, &about, -1);
 	}
+	if (remote && input_reach(worker->input[which], &worker->about[which],
+				  err) < 0)
+		return -1;
 	return input_attach(worker->input[which], STEAL_FD(worker->fd[name]),
 			    err);
+}
+
+static int connect_output(void *opaque, struct err *err)
+{
+	struct worker *worker = opaque;
+	int fd;
+
+	return worker_ask_connection(worker->channel, 2, &fd, err) < 0 ? -1
+								       : fd;
 }
 
 static void serve_run(struct worker *worker, const struct job *job)
@@ -175,6 +188,7 @@ static void serve_run(struct worker *worker, const struct job *job)
 				   .output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
 				   .data_fd = worker->fd[PROTOCOL_FD_DATA],
 				   .spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
+				   .more = { connect_output, worker },
 				   .served_fd =
 					&worker->fd[PROTOCOL_FD_SERVED],
 				   .references = job->references

@@ -57,3 +57,12 @@ int worker_ask_part(int channel, const char *name, int *fd, struct err *err)
 		return -1;
 	return hear_descriptor(channel, fd, err);
 }
+
+int worker_ask_connection(int channel, uint32_t which, int *fd,
+			  struct err *err)
+{
+	if (channel_send(channel, PROTOCOL_CONNECT, &which, sizeof which, -1,
+			 err) < 0)
+		return -1;
+	return hear_descriptor(channel, fd, err);
+}

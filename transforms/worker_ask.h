@@ -12,5 +12,8 @@
 int worker_ask_reference(int channel, uint32_t from, const char *name, int *fd,
 			 struct err *err);
 int worker_ask_part(int channel, const char *name, int *fd, struct err *err);
+/* One more connection, as PROTOCOL_CONNECT has it. */
+int worker_ask_connection(int channel, uint32_t which, int *fd,
+			  struct err *err);
 
 #endif
