@@ -183,7 +183,7 @@ static int make(const struct settings *settings, struct ui *ui,
 	return 0;
 }
 
-/* What an appliance says of its disk. */
+/* What an appliance or a zip says of its disk. */
 static void from_manifests(const struct image *image, struct expectations *out)
 {
 	for (unsigned i = 0; i < image->layers; i++) {
@@ -198,7 +198,8 @@ static void from_manifests(const struct image *image, struct expectations *out)
 		memcpy(expect->expected.digest, layer->digest,
 		       sizeof expect->expected.digest);
 		snprintf(expect->expected.from, sizeof expect->expected.from,
-			 "the manifest");
+			 layer->digest_kind == DIGEST_CRC32 ? "the archive"
+							    : "the manifest");
 		out->count++;
 	}
 }

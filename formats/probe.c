@@ -93,6 +93,8 @@ static const struct probe_row rows[] = {
 	{ "ovf", "virtual appliance's description (OVF)", PROBE_ARCHIVE, 0,
 	  M("<"), probe_ovf },
 	{ "zip", "zip archive", PROBE_ARCHIVE, 0, NULL, 0, probe_zip },
+	{ "zip-part", "one of several files of a zip archive", PROBE_ARCHIVE, 0,
+	  NULL, 0, probe_zip_part },
 	{ "7z", "7z archive", PROBE_ARCHIVE, 0, M("7z\xbc\xaf\x27\x1c"),
 	  probe_7z },
 	{ "rar", "RAR archive", PROBE_ARCHIVE, 0, M("Rar!\x1a\x07"),

@@ -127,7 +127,7 @@ bool probe_ovf(const struct probe_view *v, struct probe_hit *hit)
 	return true;
 }
 
-/* A member, an empty archive's end, or the mark of a spanned one. */
+/* A member, or an empty archive's end. */
 bool probe_zip(const struct probe_view *v, struct probe_hit *hit)
 {
 	const unsigned char *p = v->head;
@@ -138,11 +138,6 @@ bool probe_zip(const struct probe_view *v, struct probe_hit *hit)
 		probe_note(hit, 0, "\"PK\\5\\6\" at 0, empty");
 		return true;
 	}
-	if (v->head_len >= 8 && !memcmp(p, "PK\7\10PK\3\4", 8)) {
-		hit->bits = 64;
-		probe_note(hit, 0, "\"PK\\7\\8\" at 0, spanned");
-		return true;
-	}
 	if (v->head_len < 4 || memcmp(p, "PK\3\4", 4))
 		return false;
 	hit->bits = 32;
@@ -151,6 +146,29 @@ bool probe_zip(const struct probe_view *v, struct probe_hit *hit)
 		probe_doubt(hit, "its member has no name or method");
 	else
 		hit->bits += 24;
+	return true;
+}
+
+/* The first of several files has a mark, the last one a table's end that says
+ * which it is; those between look like anything. */
+bool probe_zip_part(const struct probe_view *v, struct probe_hit *hit)
+{
+	const unsigned char *end;
+
+	if (v->head_len >= 8 && !memcmp(v->head, "PK\7\10PK\3\4", 8)) {
+		hit->bits = 64;
+		probe_note(hit, 0, "\"PK\\7\\8\" at 0");
+		return true;
+	}
+	if (!v->tail || v->tail_len < 22)
+		return false;
+	end = v->tail + v->tail_len - 22;
+	if (memcmp(end, "PK\5\6", 4) || bytes_le16(end + 20) ||
+	    !bytes_le16(end + 4) || bytes_le16(end + 4) > 999)
+		return false;
+	hit->bits = 48;
+	probe_note(hit, 0, "\"PK\\5\\6\" at the end, of file %u",
+		   bytes_le16(end + 4) + 1u);
 	return true;
 }
 

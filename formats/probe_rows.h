@@ -56,7 +56,8 @@ probe_match_fn probe_qcow, probe_qcow2, probe_vmdk, probe_vmdk_cowd,
 probe_match_fn probe_sparseimage, probe_asif, probe_ewf, probe_partclone,
 	probe_vma, probe_casync;
 /* probe_archives.c */
-probe_match_fn probe_tar, probe_ova, probe_xva, probe_zip, probe_7z, probe_rar,
+probe_match_fn probe_tar, probe_ova, probe_xva, probe_zip,
+	probe_zip_part, probe_7z, probe_rar,
 	probe_cpio, probe_cpio_old, probe_ovf;
 probe_match_fn probe_lzip, probe_lzma, probe_compress, probe_zstd_old,
 	probe_damaged_codec;

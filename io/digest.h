@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Digests through the crypto library. The only file that knows it. */
+/* Digests through the crypto library, and the CRC of zip. */
 #ifndef IO_DIGEST_H
 #define IO_DIGEST_H
 
@@ -8,6 +8,7 @@
 
 /* From the weakest to the strongest. */
 enum digest_kind {
+	DIGEST_CRC32, /* no digest, but what a zip has; 4 bytes, high first */
 	DIGEST_MD5,
 	DIGEST_SHA1,
 	DIGEST_SHA224,

@@ -9,6 +9,8 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "transforms/archive_facts.h"
+#include "transforms/layer.h"
 
 #define MAP_BATCH 256
 
@@ -71,15 +73,21 @@ void inspect_close(struct inspected *image)
 int inspect_info(struct inspected *image, struct facts *facts,
 		 struct err *err)
 {
+	const struct image_layer *outermost = image->image->layer;
+
 	memset(facts, 0, sizeof *facts);
-	/* A stream would have to be unpacked for a few numbers more. */
-	if (!image->image->native ||
-	    !image_at_random(image->image) ||
-	    !image->source->seekable)
+	if (!image->source->seekable)
 		return 0;
-	if (inspect_open(image, true, err) < 0)
-		return -1;
-	disk_info(image->disk, facts);
+	/* A stream would have to be unpacked for a few numbers more. */
+	if (image->image->native && image_at_random(image->image)) {
+		if (inspect_open(image, true, err) < 0)
+			return -1;
+		disk_info(image->disk, facts);
+	}
+	/* Last, so that the image's own have room. */
+	if (image->image->layers && layer_is_archive(outermost->tag) &&
+	    archive_facts(outermost->tag, image->source, facts, err) < 0)
+		return err_in(err, "%s", outermost->tag);
 	return 0;
 }
 

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/printable.h"
 #include "formats/archives/appliance.h"
 #include "formats/archives/choose.h"
+#include "formats/archives/zip_entry.h"
 #include "formats/codecs/wrap.h"
 #include "io/files.h"
 #include "planner/words.h"
@@ -48,6 +50,8 @@ struct looking {
 	struct appliance *appliance; /* NULL: the archive is none */
 	struct choose choose;
 	const char *wanted;
+	struct archive_member exact; /* it is called just so */
+	bool has_exact;
 };
 
 /* The disks that a description lists are those there are. */
@@ -74,7 +78,37 @@ static int look_at(struct looking *looking,
 			return -1;
 		take_names(looking);
 	}
+	if (member->regular && !looking->has_exact &&
+	    !strcmp(member->name, looking->wanted)) {
+		looking->exact = *member;
+		looking->has_exact = true;
+	}
 	return choose_add(&looking->choose, member, err);
+}
+
+/* In place nobody would look at its CRC: it is expected like a digest. Where
+ * header and table disagree it is read in order, which says so. */
+static int check_zip(struct image_layer *layer, struct source *source,
+		     struct err *err)
+{
+	bool found;
+	uint32_t crc;
+
+	if (zip_entry_table(source, err) < 0)
+		return -1;
+	if (layer->inside != LAYER_WINDOW)
+		return 0;
+	if (zip_entry_stored(source, layer->offset, layer->size, &found, &crc,
+			     err) < 0)
+		return -1;
+	if (!found) {
+		layer->inside = LAYER_STREAM;
+		return 0;
+	}
+	layer->digested = true;
+	layer->digest_kind = DIGEST_CRC32;
+	bytes_put_be32(layer->digest, crc);
+	return 0;
 }
 
 /* What the manifest says of the disk, if it was seen. */
@@ -99,7 +133,8 @@ static int take_digest(struct looking *looking,
 }
 
 /* All members, then the choice. */
-static int choose_listed(struct looking *looking, bool *used, struct err *err)
+static int choose_listed(struct looking *looking, struct source *source,
+			 bool *used, struct err *err)
 {
 	const struct archive_member *chosen;
 	struct archive_member member;
@@ -111,21 +146,29 @@ static int choose_listed(struct looking *looking, bool *used, struct err *err)
 			return -1;
 	if (result < 0)
 		return -1;
-	chosen = choose_one(&looking->choose, looking->wanted, used, err);
+	*used = looking->has_exact;
+	chosen = looking->has_exact
+			 ? &looking->exact
+			 : choose_one(&looking->choose, looking->wanted, used,
+				      err);
 	if (!chosen)
 		return -1;
 	take(looking->layer, chosen);
+	if (!strcmp(looking->layer->tag, "zip") &&
+	    check_zip(looking->layer, source, err) < 0)
+		return -1;
 	return take_digest(looking, chosen, err);
 }
 
 /* The first that may be it: what comes behind is seen at the end. */
-static int choose_passing(struct looking *looking, bool *used,
-			  struct err *err)
+static int choose_passing(struct looking *looking, struct source *source,
+			  bool *used, struct err *err)
 {
 	struct choose *choose = &looking->choose;
 	struct archive_member member;
 	int result;
 
+	(void)source;
 	/* Ends as archive_next does. */
 	while ((result = archive_next(looking->reader, &member, err)) > 0) {
 		if (look_at(looking, &member, err) < 0)
@@ -154,7 +197,7 @@ int layer_choose(struct image_layer *layer, struct source *source,
 
 	*used = false;
 	looking->layer = layer;
-	looking->wanted = wanted;
+	looking->wanted = archive_plain_name(wanted);
 	looking->reader = archive_open(layer->tag, source, err);
 	if (!strcmp(layer->tag, "ova"))
 		looking->appliance = appliance_open();
@@ -164,7 +207,7 @@ int layer_choose(struct image_layer *layer, struct source *source,
 			"store it in a file first");
 	else if (looking->reader)
 		result = (source->seekable ? choose_listed : choose_passing)(
-			looking, used, err);
+			looking, source, used, err);
 	free(looking->choose.named);
 	choose_clear(&looking->choose);
 	appliance_close(looking->appliance);

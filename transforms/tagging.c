@@ -134,17 +134,15 @@ static int look_at_codec(struct peeling *peeling, const struct image *image,
 
 /* The rest of a stream that stands in front of the disk is lost for the run,
  * unless it can be read again. */
-static int rewind_archive(struct peeling *peeling,
-			  const struct image_layer *layer, struct err *err)
+static int rewind_archive(struct peeling *peeling, struct err *err)
 {
 	struct source *source = top(peeling);
 
 	if (!source->seekable && source->position > LIMIT_REPLAY_LEN)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "%s: more than %zu bytes lie in front of the "
+			       "more than %zu bytes lie in front of the "
 			       "disk, too much to be kept of a stream; store "
-			       "it in a file first", layer->tag,
-			       LIMIT_REPLAY_LEN);
+			       "it in a file first", LIMIT_REPLAY_LEN);
 	return source_rewind(source, err);
 }
 
@@ -165,7 +163,7 @@ static int look_at_archive(struct peeling *peeling, const struct image *image,
 		return -1;
 	if (used)
 		peeling->member_used = true;
-	return rewind_archive(peeling, layer, err);
+	return rewind_archive(peeling, err);
 }
 
 /* One more layer off. */

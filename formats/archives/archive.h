@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The tags of all that are read, as alternatives. An ova is a tar with a
  * description of its disks. */
@@ -34,5 +35,14 @@ struct archive_member {
 	bool window;
 	uint64_t offset;
 };
+
+/* A name without "./" in front, as all of them are told and compared. */
+static inline const char *archive_plain_name(const char *name)
+{
+	/* Ends: the name gets shorter. */
+	while (name[0] == '.' && name[1] == '/')
+		name += 2 + strspn(name + 2, "/");
+	return name;
+}
 
 #endif

@@ -3,6 +3,7 @@
 #include "formats/archives/choose.h"
 
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,11 @@ int choose_add(struct choose *choose, const struct archive_member *member,
 		choose->images = true;
 		choose->count = 0;
 	}
+	/* Too many to choose among; one called as an image may follow. */
+	if (!choose->images && choose->count == CHOOSE_MOST) {
+		choose->more++;
+		return 0;
+	}
 	return append(choose, member, err);
 }
 
@@ -159,9 +165,9 @@ static const struct archive_member *refuse_guess(const struct choose *choose,
 						 struct err *err)
 {
 	err_set(err, ERR_UNSUPPORTED,
-		"none of its %u files is called as a disk image is (%.64s "
-		"...); --member takes one of them",
-		choose->count, choose->found[0].name);
+		"none of its %" PRIu64 " files is called as a disk image is "
+		"(%.64s ...); --member takes one of them",
+		choose->count + choose->more, choose->found[0].name);
 	return NULL;
 }
 

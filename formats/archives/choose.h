@@ -31,6 +31,7 @@ struct choose {
 	struct archive_member *found;
 	unsigned count;
 	bool images; /* found holds CHOOSE_IMAGE only */
+	uint64_t more; /* CHOOSE_MAYBE beyond CHOOSE_MOST, not kept */
 };
 
 /* One more member of the archive, in its order. ERR_LIMIT after CHOOSE_MOST. */

@@ -132,7 +132,7 @@ const struct manifest_line *manifest_find(const struct manifest *manifest,
 					  const char *file)
 {
 	for (unsigned i = 0; i < manifest->count; i++)
-		if (!strcmp(manifest->line[i].file, file))
+		if (!strcmp(archive_plain_name(manifest->line[i].file), file))
 			return &manifest->line[i];
 	return NULL;
 }

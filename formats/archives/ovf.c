@@ -158,7 +158,8 @@ static int add_disk(const xmlNode *files, const xmlNode *node,
 			       attribute(node, "diskId"));
 	if (copy(disk->id, sizeof disk->id, attribute(node, "diskId"),
 		 "a disk's id", err) < 0 ||
-	    copy(disk->file, sizeof disk->file, attribute(file, "href"),
+	    copy(disk->file, sizeof disk->file,
+		 archive_plain_name(attribute(file, "href")),
 		 "a file's name", err) < 0 ||
 	    copy(disk->format, sizeof disk->format, attribute(node, "format"),
 		 "a format", err) < 0)

@@ -135,6 +135,9 @@ static la_int64_t on_seek(struct archive *archive, void *opaque,
 /* What libarchive said, or what the source did. */
 static int failed(const struct archive_reader *reader, struct err *err)
 {
+	/* The words are all it has for these. */
+	static const char *const cannot[] = { "nsupported", "not supported",
+					      "nknown codec", NULL };
 	const char *words = reader->lib.archive_error_string(reader->archive);
 	char text[200];
 
@@ -143,8 +146,12 @@ static int failed(const struct archive_reader *reader, struct err *err)
 		return -1;
 	}
 	/* It may quote the archive. */
-	snprintf(text, sizeof text, "%s", words ? words : "no reason given");
+	snprintf(text, sizeof text, "%s", words ? words : "is cut or damaged");
 	printable(text);
+	for (const char *const *word = cannot; *word; word++)
+		if (strstr(text, *word))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "%s; extract the image first", text);
 	return err_set(err, ERR_DAMAGED, "%s", text);
 }
 
@@ -221,7 +228,8 @@ static void describe(struct archive_reader *reader,
 		name = lib->archive_entry_pathname(entry);
 	memset(member, 0, sizeof *member);
 	member->number = reader->count++;
-	snprintf(member->name, sizeof member->name, "%s", name ? name : "");
+	snprintf(member->name, sizeof member->name, "%s",
+		 name ? archive_plain_name(name) : "");
 	member->regular = lib->archive_entry_filetype(entry) == AE_IFREG &&
 			  !lib->archive_entry_hardlink(entry);
 	member->encrypted = lib->archive_entry_is_data_encrypted(entry) > 0;
@@ -278,6 +286,10 @@ static int next_block(struct archive_reader *reader, struct err *err)
 	if (offset < 0 || (uint64_t)offset < reader->given)
 		return err_set(err, ERR_DAMAGED,
 			       "data of a member goes backwards");
+	if (reader->member.size_known &&
+	    !checked_inside((uint64_t)offset, len, reader->member.size))
+		return err_set(err, ERR_DAMAGED,
+			       "data of a member lies past its end");
 	reader->block = block;
 	reader->block_len = len;
 	reader->block_at = (uint64_t)offset;
@@ -328,9 +340,6 @@ int archive_read(struct archive_reader *reader, void *buf, size_t len,
 	reader->block_at += len;
 	reader->given += len;
 	*got = len;
-	if (member->size_known && reader->given > member->size)
-		return err_set(err, ERR_DAMAGED,
-			       "a member is longer than is said");
 	return 0;
 }
 

@@ -321,3 +321,34 @@ an_ova_disk() {
 		broken.ova out.raw
 	nothing_at out.raw
 }
+
+@test "what libarchive cannot unpack is refused by name" {
+	here || return 0
+	need 7z
+	make_pattern disk.raw data:200K
+	7z a -m0=Deflate64 in.7z disk.raw >/dev/null
+	fails 69 "in.7z: inside 7z: Unknown codec*; extract the image first" \
+		in.7z out.raw
+	7z a -psecret -mhe=on hidden.7z disk.raw >/dev/null
+	fails 69 "hidden.7z: 7z: The archive header is encrypted*" hidden.7z \
+		out.raw
+	7z a -psecret secret.7z disk.raw >/dev/null
+	fails 69 "secret.7z: inside 7z: the member is encrypted" secret.7z \
+		out.raw
+	7z a -mx=0 -tzip -psecret -mem=AES256 secret.zip disk.raw >/dev/null
+	fails 69 "secret.zip: inside zip: the member is encrypted" secret.zip \
+		out.raw
+	nothing_at out.raw
+}
+
+@test "a zip in several files is refused by its first and its last" {
+	here || return 0
+	need zip
+	make_pattern disk.raw data:200K
+	zip -q -s 64k in.zip disk.raw
+	fails 69 "in.zip: zip-part: one of several files of a zip archive *" \
+		in.zip out.raw
+	fails 69 "in.z01: zip-part: one of several files of a zip archive *" \
+		in.z01 out.raw
+	nothing_at out.raw
+}

@@ -34,6 +34,7 @@ static struct digest_expected expect(enum digest_kind kind,
 static void test_kinds(void)
 {
 	static const char *const of_abc[DIGEST_KINDS] = {
+		[DIGEST_CRC32] = "352441c2",
 		[DIGEST_MD5] = "900150983cd24fb0",
 		[DIGEST_SHA1] = "a9993e364706816a",
 		[DIGEST_SHA224] = "23097d223405d822",
