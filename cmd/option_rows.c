@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cmd/checksum.h"
+#include "cmd/option_output.h"
 #include "cmd/option_remote.h"
 #include "cmd/options.h"
 #include "cmd/wraps.h"
@@ -127,113 +128,6 @@ static int apply_to(struct settings *settings, const char *text,
 	return option_check_format(format, false, err);
 }
 
-/* One "key=value" up to the next single comma; returns what follows it. A
- * doubled comma stands for one. */
-static const char *next_pair(const char *text, char *out, size_t room)
-{
-	size_t len = 0;
-
-	/* Ends at the text's end at the latest. */
-	for (; *text; text++) {
-		if (*text == ',' && *++text != ',')
-			break;
-		if (len + 1 < room)
-			out[len++] = *text;
-	}
-	out[len] = '\0';
-	return text;
-}
-
-static int add_pair(struct create_options *create, const char *pair,
-		    struct err *err)
-{
-	const char *equals = strchr(pair, '=');
-	unsigned at = create->option_count;
-	size_t name_len = equals ? (size_t)(equals - pair) : 0;
-
-	if (!name_len)
-		return err_set(err, ERR_USAGE,
-			       "\"%s\" is not KEY=VALUE (imgconv formats lists "
-			       "the keys)",
-			       pair);
-	if (at == CREATE_OPTIONS_MAX)
-		return err_set(err, ERR_USAGE, "more than %u keys",
-			       CREATE_OPTIONS_MAX);
-	if (name_len >= sizeof create->option[at].name ||
-	    strlen(equals + 1) >= sizeof create->option[at].value)
-		return err_set(err, ERR_USAGE, "\"%.40s...\" is too long",
-			       pair);
-	snprintf(create->option[at].name, sizeof create->option[at].name,
-		 "%.*s", (int)name_len, pair);
-	snprintf(create->option[at].value, sizeof create->option[at].value,
-		 "%s", equals + 1);
-	create->option_count++;
-	return 0;
-}
-
-static int apply_option(struct settings *settings, const char *text,
-			struct err *err)
-{
-	char pair[1024];
-
-	do {
-		text = next_pair(text, pair, sizeof pair);
-		if (add_pair(&settings->create, pair, err))
-			return -1;
-	} while (*text);
-	return 0;
-}
-
-static int apply_backing(struct settings *settings, const char *text,
-			 struct err *err)
-{
-	if (!*text)
-		return err_set(err, ERR_USAGE, "the name is empty");
-	settings->backing = text;
-	return 0;
-}
-
-static void set_compress(struct create_options *create, const char *type)
-{
-	snprintf(create->compress, sizeof create->compress, "%s", type);
-}
-
-static int apply_compress_default(struct settings *settings, const char *text,
-				  struct err *err)
-{
-	(void)text, (void)err;
-	if (!*settings->create.compress)
-		set_compress(&settings->create, "default");
-	return 0;
-}
-
-static int apply_compress(struct settings *settings, const char *text,
-			  struct err *err)
-{
-	static const struct {
-		const char *type;
-		unsigned most; /* level */
-	} types[] = { { "zlib", 12 }, { "zstd", 19 } };
-	size_t len = strcspn(text, ":");
-	unsigned level = 0;
-
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (len != strlen(types[i].type) ||
-		    memcmp(text, types[i].type, len))
-			continue;
-		if (text[len] &&
-		    option_number(text + len + 1, 1, types[i].most, &level, err))
-			return err_in(err, "level of %s", types[i].type);
-		set_compress(&settings->create, types[i].type);
-		settings->create.compress_level = (int)level;
-		return 0;
-	}
-	return err_set(err, ERR_USAGE,
-		       "unknown compression \"%.*s\" (zlib or zstd, then "
-		       ":LEVEL if wanted)",
-		       (int)len, text);
-}
-
 /* ---- resources ---- */
 
 static int apply_threads(struct settings *settings, const char *text,
@@ -292,36 +186,6 @@ static int apply_references(struct settings *settings, const char *text,
 	return 0;
 }
 
-static int apply_member_name(struct settings *settings, const char *text,
-			     struct err *err)
-{
-	/* Whoever unpacks it gets this name. */
-	if (!*text || *text == '/' || !strcmp(text, ".") || strstr(text, ".."))
-		return err_set(err, ERR_USAGE,
-			       "\"%s\" is no name for a file in an archive",
-			       text);
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return err_set(err, ERR_USAGE,
-				       "a name in an archive has no control "
-				       "characters");
-	settings->member_name = text;
-	return 0;
-}
-
-static int apply_tar_format(struct settings *settings, const char *text,
-			    struct err *err)
-{
-	if (!strcmp(text, "ustar"))
-		settings->tar_dialect = TAR_USTAR;
-	else if (!strcmp(text, "gnu") || !strcmp(text, "oldgnu"))
-		settings->tar_dialect = TAR_GNU;
-	else
-		return err_set(err, ERR_USAGE,
-			       "\"%s\" is not ustar or gnu", text);
-	return 0;
-}
-
 static int apply_secret(struct settings *settings, const char *text,
 			struct err *err)
 {
@@ -348,53 +212,6 @@ static int apply_member(struct settings *settings, const char *text,
 		return err_set(err, ERR_USAGE,
 			       "a name or a number must have 1 to 255 bytes");
 	settings->member = text;
-	return 0;
-}
-
-static int apply_sector_size(struct settings *settings, const char *text,
-			     struct err *err)
-{
-	if (strcmp(text, "512") && strcmp(text, "4096"))
-		return err_set(err, ERR_USAGE, "\"%s\" is not 512 or 4096",
-			       text);
-	settings->sector_size = (uint32_t)atoi(text);
-	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 32 digits, hyphens anywhere between them, braces around if there are. */
-static int apply_uuid(struct settings *settings, const char *text,
-		      struct err *err)
-{
-	struct create_options *create = &settings->create;
-	unsigned digits = 0;
-
-	memset(create->uuid, 0, sizeof create->uuid);
-	for (const char *c = text; *c; c++) {
-		int value = hex_digit(*c);
-
-		if (value < 0 && strchr("-{}", *c))
-			continue;
-		if (value < 0 || digits == 32)
-			digits = 33;
-		if (digits == 33)
-			break;
-		create->uuid[digits / 2] |=
-			(unsigned char)(digits % 2 ? value : value << 4);
-		digits++;
-	}
-	if (digits != 32)
-		return err_set(err, ERR_USAGE,
-			       "\"%s\" is not a UUID (32 hexadecimal digits)",
-			       text);
-	create->has_uuid = true;
 	return 0;
 }
 
@@ -485,15 +302,15 @@ const struct option_row option_rows[] = {
 	  SHAPED | CREATE, CALL(apply_to) },
 	{ "option", 'o', "KEY=VALUE,...",
 	  "options of the output's format; \",,\" is a comma in a value",
-	  SHAPED | CREATE, CALL(apply_option) },
+	  SHAPED | CREATE, CALL(option_option) },
 	{ "backing", 'b', "FILE", "make an overlay over this image", CREATE,
-	  CALL(apply_backing) },
+	  CALL(option_backing) },
 	{ NULL, 'c', NULL,
 	  "compress inside the image, by the format's default type", SHAPED,
-	  CALL(apply_compress_default) },
+	  CALL(option_compress_default) },
 	{ "compress", 0, "TYPE[:LEVEL]",
 	  "compress inside the image: zlib or zstd, and how hard", SHAPED,
-	  CALL(apply_compress) },
+	  CALL(option_compress) },
 	{ "size", 's', "[+]SIZE", "make the disk this large, or so much larger",
 	  SHAPED, CALL(option_size) },
 	{ "shrink", 0, NULL, "let the disk become smaller, if nothing is cut",
@@ -509,9 +326,9 @@ const struct option_row option_rows[] = {
 	  "the disk to read where a file holds several, by name or number",
 	  READING, CALL(apply_member) },
 	{ "member-name", 0, "NAME", "what the image is called in an archive",
-	  SHAPED, CALL(apply_member_name) },
+	  SHAPED, CALL(option_member_name) },
 	{ "tar-format", 0, "ustar|gnu", "the dialect of a tar, default ustar",
-	  SHAPED, CALL(apply_tar_format) },
+	  SHAPED, CALL(option_tar_format) },
 	{ "checksum", 0, "[KIND:]HEX|FILE",
 	  "the input must have this digest, or the one in FILE",
 	  ROUTED | CHECK, CALL(apply_checksum) },
@@ -536,10 +353,10 @@ const struct option_row option_rows[] = {
 	{ "unique", 0, NULL, "fresh identifiers in the output",
 	  ROUTED | CREATE, ON(unique) },
 	{ "uuid", 0, "UUID", "this identifier for the output's disk",
-	  ROUTED | CREATE, CALL(apply_uuid) },
+	  ROUTED | CREATE, CALL(option_uuid) },
 	{ "sector-size", 0, "512|4096",
 	  "the output's logical sector size, whatever the input's is",
-	  SHAPED | CREATE, CALL(apply_sector_size) },
+	  SHAPED | CREATE, CALL(option_sector_size) },
 	{ "verify", 0, NULL, "read the output again and compare", ROUTED,
 	  ON(verify) },
 	{ "digest", 0, NULL, "print the SHA-256 of the guest's bytes", ROUTED,
