@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns `imgconv check`: the worker's findings and the sum of them. Exit
- * status 0 clean, 2 corrupt, 3 leaks only; more is an error. */
+ * status 0 clean, 2 corrupt or not accepted (--for), 3 leaks only; more is an error. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
+#include "cmd/consumers.h"
 
 /* A damaged image can have millions: as many as anybody reads are listed in
  * JSON, which is printed at the end; as text all of them are. */
 #define FINDINGS_LISTED 1000
+
+/* What --for found. */
+struct verdict {
+	const struct settings *settings;
+	struct facts facts;
+	struct json *list; /* or NULL */
+	unsigned reasons;
+};
 
 struct findings {
 	bool text;
@@ -32,8 +42,50 @@ static void take_finding(void *opaque, const char *text)
 	putchar('\n');
 }
 
+static void take_facts(void *opaque, const struct facts *facts)
+{
+	((struct verdict *)opaque)->facts = *facts;
+}
+
+static void take_reason(void *opaque, const char *text)
+{
+	struct verdict *verdict = opaque;
+
+	if (verdict->list)
+		json_add_text(verdict->list, text);
+	else if (!verdict->settings->quiet) {
+		printf("%s: ", verdict->settings->consumer->name);
+		answer_text(text);
+		putchar('\n');
+	}
+}
+
+/* Would whom it is for take it? */
+static int judge(struct verdict *verdict, struct conductor *conductor,
+		 const struct image *image, struct err *err)
+{
+	const struct settings *settings = verdict->settings;
+	struct conductor_answers answers = { .facts = take_facts,
+					     .opaque = verdict };
+	struct protocol_done done;
+
+	if (!settings->consumer)
+		return 0;
+	if (settings->json)
+		verdict->list = json_list_open();
+	if (conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
+		return err_in(err, "%s", settings->label[0]);
+	verdict->reasons = consumer_judge(settings->consumer, image,
+					  &verdict->facts, take_reason,
+					  verdict);
+	if (!verdict->reasons && !settings->json && !settings->quiet)
+		printf("%s accepts it.\n", settings->consumer->name);
+	return 0;
+}
+
 static void print_json(const struct settings *settings,
 		       const struct image *image, struct json *take_findings,
+		       struct verdict *verdict,
 		       const struct protocol_done *done)
 {
 	struct json *json = json_object_open();
@@ -45,6 +97,11 @@ static void print_json(const struct settings *settings,
 	if (done->verified)
 		json_put_number(json, "checksums", done->verified);
 	json_put(json, "findings", take_findings);
+	if (verdict->list) {
+		json_put_bool(json, "accepted", !verdict->reasons);
+		json_put(json, "reasons", verdict->list);
+		verdict->list = NULL;
+	}
 	json_print_pretty(stdout, json);
 }
 
@@ -66,8 +123,8 @@ static void print_text(const struct protocol_done *done)
 }
 
 static int inspect(const struct settings *settings, struct conductor *conductor,
-		   struct image *image, struct protocol_done *done,
-		   struct err *err)
+		   struct image *image, struct verdict *verdict,
+		   struct protocol_done *done, struct err *err)
 {
 	struct findings findings = {
 		.text = !settings->json && !settings->quiet,
@@ -81,14 +138,14 @@ static int inspect(const struct settings *settings, struct conductor *conductor,
 		return err_in(err, "%s", settings->label[0]);
 	}
 	if (settings->json)
-		print_json(settings, image, findings.list, done);
+		print_json(settings, image, findings.list, verdict, done);
 	else if (!settings->quiet)
 		print_text(done);
 	return 0;
 }
 
 static int answer(const struct settings *settings, struct ui *ui,
-		  struct conductor *conductor,
+		  struct conductor *conductor, struct verdict *verdict,
 		  struct protocol_done *done, struct err *err)
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
@@ -102,24 +159,41 @@ static int answer(const struct settings *settings, struct ui *ui,
 		return -1;
 	conductor_expect(conductor, &expect);
 	driver = driver_by_name(image->format);
+	if (judge(verdict, conductor, image, err) < 0)
+		return -1;
 	/* What is around it was checked by decoding it to its end. */
+	if (settings->consumer && !image->layers && !expect.count &&
+	    (!driver || !driver->check)) {
+		if (settings->json)
+			print_json(settings, image, json_list_open(), verdict,
+				   done);
+		return 0;
+	}
 	if (!image->layers && !expect.count && (!driver || !driver->check))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: %s: has nothing that could be checked",
 			       settings->label[0], image->format);
-	return inspect(settings, conductor, image, done, err);
+	return inspect(settings, conductor, image, verdict, done, err);
 }
 
 int command_check(const struct settings *settings)
 {
 	struct ui *ui = ui_open(settings);
 	struct protocol_done done = { 0 };
+	struct verdict *verdict = mem_zalloc(sizeof *verdict);
 	struct err err = { 0 };
 	struct conductor *conductor =
 		conductor_open(settings->argument[0], settings, ui, &err);
+	int status;
 
+	verdict->settings = settings;
 	if (conductor)
-		answer(settings, ui, conductor, &done, &err);
+		answer(settings, ui, conductor, verdict, &done, &err);
 	conductor_close(conductor);
-	return answer_end(ui, &err, done.corruptions ? 2 : done.leaks ? 3 : 0);
+	status = done.corruptions || verdict->reasons ? 2
+		 : done.leaks			      ? 3
+						      : 0;
+	json_close(verdict->list);
+	free(verdict);
+	return answer_end(ui, &err, status);
 }

@@ -98,7 +98,8 @@ static int tell_input(struct conductor *conductor, unsigned which,
 		.allocated = (uint64_t)file->about.st_blocks * 512,
 		.references = settings->allow_references,
 		.shallow = settings->command &&
-			   settings->command->run == command_check,
+			   settings->command->run == command_check &&
+			   !settings->consumer,
 		.memory = planning_memory(settings),
 	};
 

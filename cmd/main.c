@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	  OPTION_FOR_RESIZE, command_resize },
 	{ "formats", "", "show what can be read and written", 0, 0,
 	  OPTION_FOR_FORMATS, command_formats },
+	{ "targets", "[NAME]", "show what --for does for whom, and why", 0, 1,
+	  OPTION_FOR_FORMATS, command_targets },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "cmd/consumers.h"
 #include "cmd/options.h"
 
 /* One "key=value" up to the next single comma; returns what follows it. A
@@ -146,6 +147,7 @@ int option_tar_format(struct settings *settings, const char *text,
 	else
 		return err_set(err, ERR_USAGE,
 			       "\"%s\" is not ustar or gnu", text);
+	settings->has_tar_dialect = true;
 	return 0;
 }
 
@@ -193,5 +195,15 @@ int option_uuid(struct settings *settings, const char *text,
 			       "\"%s\" is not a UUID (32 hexadecimal digits)",
 			       text);
 	create->has_uuid = true;
+	return 0;
+}
+
+int option_for(struct settings *settings, const char *text, struct err *err)
+{
+	settings->consumer = consumer_by_name(text);
+	if (!settings->consumer)
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is no target; imgconv targets lists "
+			       "them", text);
 	return 0;
 }

@@ -21,5 +21,6 @@ int option_sector_size(struct settings *settings, const char *text,
 		   struct err *err);
 int option_uuid(struct settings *settings, const char *text,
 		   struct err *err);
+int option_for(struct settings *settings, const char *text, struct err *err);
 
 #endif

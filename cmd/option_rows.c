@@ -300,6 +300,8 @@ const struct option_row option_rows[] = {
 	{ "to", 'O', "FORMAT", "the output's format, not by its name; qcow2.xz: "
 				"and a compression",
 	  SHAPED | CREATE, CALL(apply_to) },
+	{ "for", 0, "TARGET", "what a cloud or hypervisor accepts; see targets",
+	  SHAPED | CHECK, CALL(option_for) },
 	{ "option", 'o', "KEY=VALUE,...",
 	  "options of the output's format; \",,\" is a comma in a value",
 	  SHAPED | CREATE, CALL(option_option) },

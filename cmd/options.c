@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "cmd/consumers.h"
 #include "cmd/json.h"
 #include "cmd/remote.h"
 #include "cmd/wraps.h"
@@ -373,6 +374,22 @@ static void hide_secrets(int argc, char **argv)
 	}
 }
 
+/* What --for means, where the command line did not say otherwise. */
+static int apply_consumer(struct options *options, struct err *err)
+{
+	struct settings *settings = &options->settings;
+	bool writes = settings->command->options &
+		      (OPTION_FOR_CONVERT | OPTION_FOR_PLAN);
+
+	if (settings->command->options & OPTION_FOR_CHECK)
+		return 0;
+	return consumer_apply(
+		settings->consumer,
+		writes ? settings->argument[settings->argument_count - 1]
+		       : NULL,
+		settings, err);
+}
+
 static int check_built(const struct settings *settings, struct err *err)
 {
 	if (settings->json && json_require("--json", err))
@@ -426,6 +443,8 @@ int options_parse(struct options *options, int argc, char **argv,
 	    check_output(&options->settings, err))
 		return -1;
 	hide_secrets(argc, argv);
+	if (options->settings.consumer && apply_consumer(options, err))
+		return -1;
 	/* The environment's wish is weaker than the command line's. */
 	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
 		options->settings.reproducible = true;

@@ -103,7 +103,15 @@ static int size_goal(struct planning *planning,
 	uint64_t size = settings->size, rounded;
 	char text[TAG_LEN];
 
-	if (settings->size_request == SIZE_KEEP)
+	if (refusals_consumer(settings, target, image, err) < 0)
+		return -1;
+	/* To a size that was asked for in another way, the partition table
+	 * follows. */
+	if (settings->size_request == SIZE_KEEP && settings->pad &&
+	    image->size_known && target->create.size_unit &&
+	    image->size % target->create.size_unit)
+		size = image->size;
+	else if (settings->size_request == SIZE_KEEP)
 		return refuse_padding(settings, target, image->size, err);
 	if (settings->size_request == SIZE_RELATIVE && !image->size_known) {
 		snprintf(text, sizeof text, "+%" PRIu64, size);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
+#include "cmd/consumers.h"
 #include "io/nbd.h"
 #include "transforms/tags.h"
 
@@ -97,6 +99,29 @@ int refusals_parts(const struct planning *planning,
 		       "with these options %s is several files: OUTPUT must "
 		       "be a file, not compressed as a whole",
 		       target->format);
+}
+
+int refusals_consumer(const struct settings *settings,
+		      const struct target *target, const struct image *image,
+		      struct err *err)
+{
+	const struct consumer *consumer = settings->consumer;
+	uint64_t size = image->size;
+
+	if (settings->size_request == SIZE_ABSOLUTE)
+		size = settings->size;
+	else if (!image->size_known)
+		return 0;
+	else if (settings->size_request == SIZE_RELATIVE &&
+		 !checked_add(size, settings->size, &size))
+		return 0;
+	size = driver_round_size(target->driver, &target->create, size);
+	if (!consumer || !consumer->most || size <= consumer->most)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s takes disks of at most %" PRIu64 " bytes, and this "
+		       "would have %" PRIu64, consumer->name, consumer->most,
+		       size);
 }
 
 /* To qemu-nbd, "snapshot.name=x" is not a name but a way to give one. */

@@ -17,6 +17,10 @@ int refusals_sectors(const struct planning *planning, struct err *err);
 /* Several files can only be made as files. */
 int refusals_parts(const struct planning *planning,
 		   const struct planning_paths *paths, struct err *err);
+/* --for: the disk is larger than what is accepted. */
+int refusals_consumer(const struct settings *settings,
+		      const struct target *target, const struct image *image,
+		      struct err *err);
 
 /* Does qemu-nbd take this snapshot's name for something else? */
 bool refusals_names_otherwise(const char *snapshot);

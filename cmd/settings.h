@@ -15,6 +15,8 @@ enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 enum size_request { SIZE_KEEP, SIZE_ABSOLUTE, SIZE_RELATIVE };
 
 /* How a server is talked to. */
+struct consumer;
+
 struct remote_settings {
 	unsigned connections; /* 0: default */
 	unsigned timeout;     /* seconds; 0: default */
@@ -52,6 +54,8 @@ struct settings {
 	const char *member;	    /* which disk of several; or NULL */
 	const char *member_name;    /* of the image in an archive; or NULL */
 	enum tar_dialect tar_dialect;
+	bool has_tar_dialect; /* it was asked for */
+	const struct consumer *consumer; /* --for; or NULL */
 	int64_t source_date; /* SOURCE_DATE_EPOCH, or 0 */
 	uint32_t sector_size;	    /* of the output; 0: as the input's */
 	const char *tmpdir;	    /* or NULL */

@@ -79,6 +79,7 @@ struct create_options {
 	int compress_level; /* 0: default */
 	bool size_known;
 	uint64_t size;
+	uint64_t size_unit; /* sizes are multiples of it, besides; 0: any */
 	uint32_t sector_size; /* logical, of the guest's disk */
 	/* Identifiers: --uuid, else made by identity.h. `seed` and `now`
 	 * (seconds since 1970) are zero unless they are to be unique. */
@@ -208,7 +209,8 @@ enum walk_order driver_walk_order(const struct driver *driver,
 /* driver->append, or APPEND_FREELY. */
 enum append_need driver_append(const struct driver *driver,
 			       const struct create_options *options);
-/* driver->round_size, or `size`; NULL for the driver is any, too. */
+/* The next size that options->size_unit and driver->round_size both allow;
+ * NULL for the driver is any. */
 uint64_t driver_round_size(const struct driver *driver,
 			   const struct create_options *options,
 			   uint64_t size);

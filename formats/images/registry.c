@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/checked.h"
+#include "base/limits.h"
 #include "base/units.h"
 #include "formats/images/driver.h"
 
@@ -228,8 +229,19 @@ enum append_need driver_append(const struct driver *driver,
 uint64_t driver_round_size(const struct driver *driver,
 			   const struct create_options *options, uint64_t size)
 {
-	return driver && driver->round_size ? driver->round_size(options, size)
-					    : size;
+	uint64_t unit = options->size_unit, next = size;
+
+	/* Ends: each turn makes it larger, and not for ever. */
+	for (unsigned turn = 0; turn < 1000; turn++) {
+		if (unit)
+			next = driver_round_up(next, unit);
+		if (driver && driver->round_size)
+			next = driver->round_size(options, next);
+		if (next == size || next > LIMIT_DISK_SIZE)
+			break;
+		size = next;
+	}
+	return next;
 }
 
 uint64_t driver_round_up(uint64_t size, uint64_t unit)
