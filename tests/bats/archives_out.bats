@@ -27,7 +27,7 @@ unpacked() {
 		tar -xf out.$name.tar
 		same_disk $name out.$name raw disk.raw || [ $name = vhd ]
 		unpacked out.$name
-		runs 0 compare out.$name.tar disk.raw
+		! built_with archive || runs 0 compare out.$name.tar disk.raw
 		equal 0 $(($(size_of out.$name.tar) % 10240))
 	done
 	nothing_beside out.raw.tar
@@ -102,6 +102,7 @@ with tarfile.open("out.raw.tar") as tar:
     (member,) = tar.getmembers()
     assert member.size == 9 << 30 and member.isreg()
 print("large.raw")')"
+	built_with archive || return 0
 	runs 0 info out.raw.tar
 	[[ $output == *9663676416* ]] || fail "$output"
 }
@@ -131,7 +132,6 @@ print("large.raw")')"
 	local name
 	for name in qcow2.gz qcow2.tar qcow2.tar.gz; do
 		runs 0 -o cluster_size=1M disk.qcow2 out.$name
-		runs 0 --force -O qcow2 out.$name back.qcow2
 		case $name in
 		qcow2.gz) gzip -dc out.$name >back.qcow2 ;;
 		*) tar -xOf out.$name >back.qcow2 ;;
@@ -155,11 +155,12 @@ taken_apart() {
 }
 
 @test "an appliance of one disk" {
-	runs 0 --verify disk.qcow2 out.ova
+	runs 0 disk.qcow2 out.ova
+	! built_with archive || runs 0 --force --verify disk.qcow2 out.ova
 	taken_apart out.ova
 	equal "out.ovf out.mf out-disk1.vmdk " "$(tar -tf out.ova | tr '\n' ' ')"
 	same_disk vmdk x/out-disk1.vmdk raw disk.raw
-	runs 0 compare out.ova disk.raw
+	! built_with archive || runs 0 compare out.ova disk.raw
 	# The sizes it says are those it has.
 	grep -q "ovf:size=\"$(size_of x/out-disk1.vmdk)\"" x/out.ovf
 	grep -q "ovf:capacity=\"$(size_of disk.raw)\"" x/out.ovf

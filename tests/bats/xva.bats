@@ -95,6 +95,11 @@ prepare() {
 
 @test "xva: plain archives are none" {
 	tar -cf plain.tar small.raw
+	built_with archive || {
+		fails 69 "plain.tar: tar: built without libarchive*" \
+			plain.tar out.raw
+		return
+	}
 	runs 0 info plain.tar
 	[[ $output != *xva* ]]
 }
