@@ -14,7 +14,10 @@
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
 #include "cmd/conductor.h"
+#include "cmd/depfile.h"
 #include "cmd/execute.h"
+#include "cmd/jobserver.h"
+#include "cmd/machine.h"
 #include "cmd/parts.h"
 #include "cmd/planning.h"
 #include "cmd/remote.h"
@@ -130,6 +133,7 @@ static int open_output(struct conversion *conversion, struct err *err)
 	const struct settings *settings = conversion->settings;
 	const struct output_options options = {
 		.force = settings->force,
+		.if_changed = settings->if_changed,
 		.sync = settings->sync,
 		.in_place = conversion->in_place,
 		.input = conversion->in_place
@@ -148,6 +152,10 @@ static int open_output(struct conversion *conversion, struct err *err)
 	}
 	if (!conversion->out)
 		return err_in(err, "%s", conversion->output);
+	if (settings->if_changed &&
+	    output_kind(conversion->out) != OUTPUT_FILE)
+		return err_set(err, ERR_USAGE,
+			       "--if-changed needs an OUTPUT that is a file");
 	conversion->parts = parts_open(conversion->output, conversion->out,
 				       &options);
 	signals_watch_output(conversion->out, conversion->parts);
@@ -282,9 +290,34 @@ static int consume(const struct conversion *conversion, struct err *err)
 	return 0;
 }
 
+static void note_file(void *opaque, const char *path)
+{
+	depfile_add(opaque, path);
+}
+
+/* -MF: what was read, when there is what was made of it. */
+static int write_depfile(const struct conversion *list, unsigned count,
+			 struct err *err)
+{
+	const struct settings *settings = list->settings;
+	struct depfile *depfile;
+	int result;
+
+	if (!settings->depfile)
+		return 0;
+	depfile = depfile_open();
+	for (unsigned i = 0; i < count; i++)
+		conductor_files(list[i].conductor, note_file, depfile);
+	result = depfile_write(depfile, settings->depfile, list->output, err);
+	depfile_close(depfile);
+	return result < 0 ? err_in(err, "%s", settings->depfile) : 0;
+}
+
 static int commit(struct conversion *list, unsigned count, struct err *err)
 {
 	if (parts_commit(list->parts, err) < 0)
+		return -1;
+	if (write_depfile(list, count, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		tell_losses(&list[i]);
@@ -346,12 +379,17 @@ static int run(const struct settings *settings, unsigned count,
 	       const char *output, bool in_place)
 {
 	struct conversion *list = mem_zalloc(count * sizeof *list);
+	struct settings own = *settings;
 	struct ui *ui = ui_open(settings);
 	struct err err = { .kind = ERR_NONE };
 	int status;
 
+	signals_setup();
+	if (!own.threads)
+		own.jobs = jobserver_take(getenv("MAKEFLAGS"),
+					  machine_processors());
 	for (unsigned i = 0; i < count; i++) {
-		list[i].settings = settings;
+		list[i].settings = &own;
 		list[i].input = settings->argument[i];
 		list[i].label = settings->label[i];
 		list[i].output = output;
@@ -359,7 +397,6 @@ static int run(const struct settings *settings, unsigned count,
 		list[i].ui = ui;
 		list[i].server.socket = -1;
 	}
-	signals_setup();
 	status = convert(list, count, &err) < 0;
 	for (unsigned i = 0; i < count; i++)
 		conductor_close(list[i].conductor);
@@ -367,6 +404,7 @@ static int run(const struct settings *settings, unsigned count,
 	signals_watch_output(NULL, NULL);
 	parts_close(list->parts);
 	output_close(list->out);
+	jobserver_give_back();
 	status = ui_end(ui, status ? &err : NULL);
 	ui_close(ui);
 	free(list);

@@ -207,3 +207,12 @@ int option_for(struct settings *settings, const char *text, struct err *err)
 			       "them", text);
 	return 0;
 }
+
+int option_depfile(struct settings *settings, const char *text,
+		   struct err *err)
+{
+	if (!*text)
+		return err_set(err, ERR_USAGE, "names no file");
+	settings->depfile = text;
+	return 0;
+}

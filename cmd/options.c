@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "cmd/consumers.h"
+#include "cmd/jobserver.h"
 #include "cmd/json.h"
 #include "cmd/remote.h"
 #include "cmd/wraps.h"
@@ -28,7 +29,8 @@ static const char *row_label(const struct option_row *row, char *buf,
 			     size_t len)
 {
 	if (row->name)
-		snprintf(buf, len, "--%s", row->name);
+		snprintf(buf, len, "%s%s", options_one_dash(row) ? "-" : "--",
+			 row->name);
 	else
 		snprintf(buf, len, "-%c", row->letter);
 	return buf;
@@ -42,6 +44,11 @@ static bool given(const struct options *options, const char *name)
 	return false;
 }
 
+bool options_one_dash(const struct option_row *row)
+{
+	return row->name && row->name[0] >= 'A' && row->name[0] <= 'Z';
+}
+
 /* ---- popt ---- */
 
 /* The rows as popt wants them; `out` has room for ROWS_MAX. */
@@ -53,8 +60,12 @@ static void make_table(struct poptOption *out)
 		out[i] = (struct poptOption){
 			.longName = option_rows[i].name,
 			.shortName = option_rows[i].letter,
-			.argInfo = option_rows[i].argument ? POPT_ARG_STRING
-							   : POPT_ARG_NONE,
+			.argInfo = (option_rows[i].argument
+					    ? (unsigned)POPT_ARG_STRING
+					    : (unsigned)POPT_ARG_NONE) |
+				   (options_one_dash(&option_rows[i])
+					    ? POPT_ARGFLAG_ONEDASH
+					    : 0),
 			.val = (int)i + 1,
 		};
 	out[i++] = (struct poptOption){ .longName = "help",
@@ -445,6 +456,13 @@ int options_parse(struct options *options, int argc, char **argv,
 	hide_secrets(argc, argv);
 	if (options->settings.consumer && apply_consumer(options, err))
 		return -1;
+	if (options->settings.if_changed)
+		options->settings.force = true;
+	/* make -n runs some recipes all the same, those with a +. */
+	if (options->settings.command->options &
+		    (OPTION_FOR_CONVERT | OPTION_FOR_RESIZE) &&
+	    jobserver_dry_run(getenv("MAKEFLAGS")))
+		options->settings.dry_run = true;
 	/* The environment's wish is weaker than the command line's. */
 	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
 		options->settings.reproducible = true;

@@ -45,6 +45,8 @@ struct settings {
 	const char *backing; /* create -b, also as -o backing_file */
 	enum size_request size_request;
 	uint64_t size; /* -s, bytes */
+	bool if_changed; /* an identical output stays as it is */
+	const char *depfile; /* -MF; or NULL */
 	bool force, partition_fix, shrink, verify, digest, sync, consume;
 	bool rewrite, reproducible, unique, dry_run, target_is_zero, pad;
 	bool quiet, verbose, json, dot, all;
@@ -65,6 +67,7 @@ struct settings {
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */
+	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */
 	int wrap_level;	  /* 0: default */
 	struct remote_settings remote;
