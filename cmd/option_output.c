@@ -216,3 +216,12 @@ int option_depfile(struct settings *settings, const char *text,
 	settings->depfile = text;
 	return 0;
 }
+
+int option_all_disks(struct settings *settings, const char *text,
+		     struct err *err)
+{
+	if (!*text)
+		return err_set(err, ERR_USAGE, "names no folder");
+	settings->all_disks = text;
+	return 0;
+}

@@ -259,7 +259,8 @@ static int take_arguments(struct options *options, struct err *err)
 		settings->argument[settings->argument_count++] =
 			options->texts[options->text_count++];
 	}
-	if (settings->argument_count < command->least)
+	if (settings->argument_count <
+	    (settings->all_disks ? 1 : command->least))
 		return too_few(settings, err);
 	if (check_inputs(settings, err))
 		return -1;
@@ -310,6 +311,32 @@ static bool is_stream(const char *name)
 	return name && !strcmp(name, "-");
 }
 
+/* Every disk goes to a name of its own. */
+static int check_all_disks(const struct options *options, struct err *err)
+{
+	const struct settings *settings = &options->settings;
+
+	if (settings->argument_count != 1)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks takes INPUT alone: outputs are "
+			       "named after its disks");
+	if (!settings->to)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks needs -O with the format of what "
+			       "is made");
+	if (settings->member || settings->consume || settings->depfile)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks and %s contradict each other",
+			       settings->member	   ? "--member"
+			       : settings->consume ? "--consume"
+						   : "-MF");
+	if (is_stream(settings->argument[0]))
+		return err_set(err, ERR_USAGE,
+			       "--all-disks reads its input more than once: "
+			       "store it in a file first");
+	return 0;
+}
+
 /* Options that need another one, or another kind of argument. */
 static int check_needs(const struct options *options, struct err *err)
 {
@@ -318,6 +345,8 @@ static int check_needs(const struct options *options, struct err *err)
 
 	if (!(settings->command->options & converts))
 		return 0;
+	if (settings->all_disks && check_all_disks(options, err) < 0)
+		return -1;
 	if (settings->shrink && settings->size_request == SIZE_KEEP)
 		return err_set(err, ERR_USAGE, "--shrink needs --size");
 	if (settings->shrink && settings->size_request == SIZE_RELATIVE)
@@ -331,7 +360,7 @@ static int check_needs(const struct options *options, struct err *err)
 	    remote_kind(settings->argument[0]) != REMOTE_NONE)
 		return err_set(err, ERR_USAGE,
 			       "--consume needs a file, not a URL");
-	if (settings->verify &&
+	if (settings->verify && !settings->all_disks &&
 	    is_stream(settings->argument[settings->argument_count - 1]))
 		return err_set(err, ERR_USAGE,
 			       "--verify reads the output again, and standard "
@@ -346,6 +375,7 @@ static bool is_output(const struct settings *settings, unsigned argument)
 	if (command & (OPTION_FOR_RESIZE | OPTION_FOR_CREATE))
 		return true;
 	return command & (OPTION_FOR_CONVERT | OPTION_FOR_PLAN) &&
+	       !settings->all_disks &&
 	       argument == settings->argument_count - 1;
 }
 
@@ -396,8 +426,9 @@ static int apply_consumer(struct options *options, struct err *err)
 		return 0;
 	return consumer_apply(
 		settings->consumer,
-		writes ? settings->argument[settings->argument_count - 1]
-		       : NULL,
+		writes && !settings->all_disks
+			? settings->argument[settings->argument_count - 1]
+			: NULL,
 		settings, err);
 }
 

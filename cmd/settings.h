@@ -54,6 +54,7 @@ struct settings {
 	const char *references_dir; /* or NULL: the image's own folder */
 	const char *snapshot;	    /* or NULL */
 	const char *member;	    /* which disk of several; or NULL */
+	const char *all_disks; /* a folder for every disk; or NULL */
 	const char *member_name;    /* of the image in an archive; or NULL */
 	enum tar_dialect tar_dialect;
 	bool has_tar_dialect; /* it was asked for */
