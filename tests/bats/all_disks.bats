@@ -55,6 +55,14 @@ prepare() {
 	runs 0 compare out/disk-0.qcow2 a.raw
 }
 
+@test "an export with several disks" {
+	python3 "$fixtures/make_xva.py" in.xva a.raw b.raw
+	runs 0 --all-disks out -O raw in.xva
+	equal "disk-0.raw disk-1.raw " "$(files out)"
+	runs 0 compare out/disk-0.raw a.raw
+	runs 0 compare out/disk-1.raw b.raw
+}
+
 @test "one disk that fails leaves none" {
 	built_with archive || return 0
 	qemu-img convert -O qcow2 a.raw a.qcow2
