@@ -33,6 +33,9 @@ struct remote {
 	int socket; /* for the worker; -1: none */
 	enum protocol_place place; /* what is spoken on it */
 	pid_t process; /* of ours, that serves it; 0: none */
+	int words; /* a file with what a program says that serves it; 0: none */
+	int file;  /* instead of a server: all of it, in a file of ours; 0 */
+	const char *url; /* borrowed; where it can be asked for its size */
 };
 
 /* Reach `name`. The remote is to be closed, also after a failure.
@@ -40,5 +43,15 @@ struct remote {
 int remote_open(const char *name, const struct settings *settings,
 		struct remote *out, struct err *err);
 void remote_close(struct remote *remote);
+
+/* A run is over that saw `size` bytes: has it still as many, as far as can be
+ * told? ERR_TEMPORARY when not. */
+int remote_unchanged(const struct remote *remote,
+		     const struct settings *settings, uint64_t size,
+		     struct err *err);
+
+/* Something failed, and `err` says what: what the server said instead, where
+ * that was the cause. */
+void remote_explain(struct remote *remote, struct err *err);
 
 #endif

@@ -38,6 +38,7 @@ struct settings {
 	uint32_t sector_size;	    /* of the output; 0: as the input's */
 	const char *tmpdir;	    /* or NULL */
 	const char *secret; /* a file with a pass phrase; or NULL */
+	const char *ssh_config; /* a file, for ssh:// inputs; or NULL */
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */
