@@ -30,6 +30,16 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* A remote input that is a file of ours now. */
+static int take_fetched(struct conductor_file *file, struct err *err)
+{
+	file->fd = fcntl(file->remote.file, F_DUPFD_CLOEXEC, 3);
+	file->seekable = true;
+	if (file->fd < 0 || fstat(file->fd, &file->about) < 0)
+		return err_sys(err, ERR_TEMPORARY, "%s", file->name);
+	return 0;
+}
+
 static int open_file(struct conductor_file *file, const char *path,
 		     const struct settings *settings, struct err *err)
 {
@@ -37,9 +47,9 @@ static int open_file(struct conductor_file *file, const char *path,
 		AUTO_FREE char *shown = remote_shown(path);
 
 		file->name = remote_base(path);
-		return remote_open(path, settings, &file->remote, err) < 0
-			       ? err_in(err, "%s", shown)
-			       : 0;
+		if (remote_open(path, settings, &file->remote, err) < 0)
+			return err_in(err, "%s", shown);
+		return file->remote.file ? take_fetched(file, err) : 0;
 	}
 	if (strcmp(path, "-"))
 		file->name = mem_strdup(name_of(path));
@@ -223,12 +233,21 @@ void conductor_files(const struct conductor *conductor,
 			take(opaque, policy->path[i]);
 }
 
+/* It failed: did a remote input? */
+static int explain(struct conductor *conductor, struct err *err)
+{
+	for (unsigned i = 0; i < 2; i++)
+		remote_explain(&conductor->file[i].remote, err);
+	return -1;
+}
+
 int conductor_probe(struct conductor *conductor, struct image *out,
 		    struct err *err)
 {
-	if (conversation_tell(conductor, PROTOCOL_PROBE, NULL, 0, err) < 0 ||
-	    conversation_hear(conductor, PROTOCOL_IMAGE, out, NULL, err) < 0)
+	if (conversation_tell(conductor, PROTOCOL_PROBE, NULL, 0, err) < 0)
 		return -1;
+	if (conversation_hear(conductor, PROTOCOL_IMAGE, out, NULL, err) < 0)
+		return explain(conductor, err);
 	conductor->image = *out;
 	conductor->probed = true;
 	if (conductor->settings->from || !conductor->file[0].name)
@@ -293,7 +312,9 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 	if (conversation_tell(conductor, what, expect,
 			      expect ? sizeof *expect : 0, err) < 0)
 		return -1;
-	return conversation_hear(conductor, PROTOCOL_DONE, done, answers, err);
+	if (conversation_hear(conductor, PROTOCOL_DONE, done, answers, err) < 0)
+		return explain(conductor, err);
+	return 0;
 }
 
 /* A run that began with one content and ended with another made neither. The
@@ -342,6 +363,9 @@ int conductor_run(struct conductor *conductor, const struct job *job,
 	    0)
 		return -1;
 	if (conversation_hear(conductor, PROTOCOL_DONE, done, NULL, err) < 0)
+		return explain(conductor, err);
+	if (remote_unchanged(&conductor->file[0].remote, conductor->settings,
+			     conductor->image.file_size, err) < 0)
 		return -1;
 	return check_unchanged(&conductor->file[0], err);
 }

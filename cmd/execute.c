@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/remote_ssh.h"
 #include "cmd/tool.h"
 #include "io/spool.h"
 #include "transforms/catalogue.h"
@@ -408,6 +409,30 @@ static int run_tool(struct place *place, unsigned at, struct err *err)
 	return 0;
 }
 
+static int run_fetch(struct place *place, unsigned at, struct err *err)
+{
+	const struct execution *execution = place->execution;
+	int fetched = conductor_input_fd(execution->input);
+	AUTO_FD int temp = fetched < 0
+				   ? open_temp(execution, err)
+				   : fcntl(fetched, F_DUPFD_CLOEXEC, 3);
+	char text[128];
+
+	if (temp < 0)
+		return fetched < 0 ? -1
+				   : err_sys(err, ERR_TEMPORARY,
+					     "take what was fetched");
+	ui_step(execution->ui, plan_step_text(&execution->plan->step[at],
+					      text, sizeof text));
+	if (fetched < 0 &&
+	    remote_ssh_fetch(execution->input_path, execution->settings, temp,
+			     err) < 0)
+		return -1;
+	place->temp_fd = STEAL_FD(temp);
+	place->untouched = false;
+	return 0;
+}
+
 static int run_move(struct place *place, unsigned at, struct err *err)
 {
 	const struct execution *execution = place->execution;
@@ -458,6 +483,9 @@ int execute_plan(const struct execution *execution,
 			result = how_of(&plan->step[i])->rest
 					 ? run_pieces(&place, i, done, err)
 					 : run_tool(&place, i, err);
+			break;
+		case HOW_FETCH:
+			result = run_fetch(&place, i, err);
 			break;
 		case HOW_MOVE:
 			result = run_move(&place, i, err);

@@ -195,6 +195,15 @@ static int apply_secret(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_ssh_config(struct settings *settings, const char *text,
+			    struct err *err)
+{
+	if (access(text, R_OK))
+		return err_set(err, ERR_USAGE, "\"%s\" cannot be read", text);
+	settings->ssh_config = text;
+	return 0;
+}
+
 static int apply_snapshot(struct settings *settings, const char *text,
 			  struct err *err)
 {
@@ -339,6 +348,9 @@ const struct option_row option_rows[] = {
 	  ROUTED | CHECK, CALL(apply_checksum) },
 	{ "secret", 0, "FILE", "the pass phrase of an encrypted input",
 	  ROUTED, CALL(apply_secret) },
+	{ "ssh-config", 0, "FILE",
+	  "the SSH configuration for ssh:// inputs, instead of your own",
+	  READING, CALL(apply_ssh_config) },
 	{ "allow-references", 0, "[=DIR]",
 	  "follow files an image names, in its folder or in DIR", READING,
 	  CALL(apply_references) },

@@ -13,6 +13,7 @@
 #include "cmd/machine.h"
 #include "cmd/refusals.h"
 #include "cmd/remote.h"
+#include "cmd/remote_ssh.h"
 #include "io/nbd.h"
 #include "io/offload.h"
 #include "transforms/catalogue.h"
@@ -220,6 +221,19 @@ static const char *tool_tag(const struct settings *settings,
 		       ? "yes" : "";
 }
 
+/* What an input over SSH was probed through is there; so may be the other. */
+static void set_remote(struct state *start, const struct settings *settings,
+		       const struct planning_paths *paths)
+{
+	if (paths->in_place ||
+	    remote_kind(settings->argument[0]) != REMOTE_SSH)
+		return;
+	state_set(start, TAG_PLACE, "ssh");
+	state_set(start, TAG_SSH, paths->input_fd >= 0	     ? "sftp"
+				  : remote_ssh_can_fetch() ? "both"
+							   : "nbdkit");
+}
+
 static void set_circumstance(struct planning *planning,
 			     const struct settings *settings,
 			     const struct image *image,
@@ -243,6 +257,7 @@ static void set_circumstance(struct planning *planning,
 				  paths->input_fd >= 0 &&
 				  !refusals_names_otherwise(settings->snapshot)
 			  ? tool_tag(settings, paths, "qemu-nbd") : "");
+	set_remote(start, settings, paths);
 	state_set(start, TAG_WRITER,
 		  planning->target.driver ? "native" : "qemu");
 	if (settings->snapshot)

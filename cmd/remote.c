@@ -14,6 +14,7 @@
 #include "cmd/child.h"
 #include "cmd/planning.h"
 #include "cmd/nbd_uri.h"
+#include "cmd/remote_ssh.h"
 #include "cmd/signals.h"
 #include "io/channel.h"
 #include "io/http.h"
@@ -183,8 +184,7 @@ int remote_open(const char *name, const struct settings *settings,
 	case REMOTE_NBD:
 		return open_nbd(name, settings, out, err);
 	case REMOTE_SSH:
-		return err_set(err, ERR_UNSUPPORTED,
-			       "SSH is not spoken; copy it to a file first");
+		return remote_ssh_open(name, settings, out, err);
 	default:
 		return err_set(err, ERR_BUG, "%s is no URL", name);
 	}
@@ -195,10 +195,53 @@ void remote_close(struct remote *remote)
 	if (remote->socket >= 0)
 		close(remote->socket);
 	remote->socket = -1;
+	if (remote->words > 0)
+		close(remote->words);
+	if (remote->file > 0)
+		close(remote->file);
+	remote->words = remote->file = 0;
 	if (remote->process <= 0)
 		return;
 	kill(remote->process, SIGKILL);
 	waitpid(remote->process, NULL, 0);
 	signals_unwatch_worker(remote->process);
 	remote->process = 0;
+}
+
+void remote_explain(struct remote *remote, struct err *err)
+{
+	char words[4096];
+	struct err found = { .kind = ERR_NONE };
+	ssize_t n;
+
+	/* Only what can come of a server: not that an image is damaged. */
+	if (remote->words <= 0 ||
+	    (err->kind != ERR_IO && err->kind != ERR_TEMPORARY))
+		return;
+	/* It has said all when it is gone; one that serves nobody ends. */
+	if (remote->process > 0) {
+		kill(remote->process, SIGTERM);
+		waitpid(remote->process, NULL, 0);
+		signals_unwatch_worker(remote->process);
+		remote->process = 0;
+	}
+	n = pread(remote->words, words, sizeof words - 1, 0);
+	words[n > 0 ? n : 0] = '\0';
+	if (remote_ssh_judge("nbdkit", words, &found))
+		*err = found;
+}
+
+int remote_unchanged(const struct remote *remote,
+		     const struct settings *settings, uint64_t size,
+		     struct err *err)
+{
+	uint64_t now;
+
+	if (!remote->url || !remote_ssh_size(remote->url, settings, &now) ||
+	    now == size)
+		return 0;
+	return err_set(err, ERR_TEMPORARY,
+		       "the input had %llu bytes and has %llu now; try again "
+		       "when nothing writes to it",
+		       (unsigned long long)size, (unsigned long long)now);
 }

@@ -34,6 +34,9 @@ struct remote {
 	struct nbd_terms nbd; /* of a PROTOCOL_PLACE_NBD */
 	enum protocol_place place; /* what is spoken on it */
 	pid_t process; /* of ours, that serves it; 0: none */
+	int words; /* a file with what a program says that serves it; 0: none */
+	int file;  /* instead of a server: all of it, in a file of ours; 0 */
+	const char *url; /* borrowed; where it can be asked for its size */
 };
 
 /* Reach `name`. The remote is to be closed, also after a failure.
@@ -45,5 +48,15 @@ void remote_close(struct remote *remote);
 /* One more connection to the same NBD server: a socket, or -1. */
 int remote_again(const struct remote *remote, const struct settings *settings,
 		 struct err *err);
+
+/* A run is over that saw `size` bytes: has it still as many, as far as can be
+ * told? ERR_TEMPORARY when not. */
+int remote_unchanged(const struct remote *remote,
+		     const struct settings *settings, uint64_t size,
+		     struct err *err);
+
+/* Something failed, and `err` says what: what the server said instead, where
+ * that was the cause. */
+void remote_explain(struct remote *remote, struct err *err);
 
 #endif

@@ -65,6 +65,7 @@ struct settings {
 	const char *secret; /* a file with a pass phrase; or NULL */
 	const char *checksum[4]; /* --checksum, as it was given */
 	unsigned checksum_count;
+	const char *ssh_config; /* a file, for ssh:// inputs; or NULL */
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */

@@ -89,6 +89,8 @@ static void *move(void *opaque)
 /* ---- shaking hands ---- */
 
 struct exports {
+	const char *wanted;
+	bool there; /* the one that is wanted */
 	char text[400];
 };
 
@@ -98,6 +100,8 @@ static int on_export(void *opaque, const char *name, const char *description)
 	size_t used = strlen(exports->text);
 
 	(void)description;
+	if (!strcmp(name, exports->wanted))
+		exports->there = true;
 	snprintf(exports->text + used, sizeof exports->text - used, "%s\"%.64s\"",
 		 used ? ", " : "", name);
 	return 0;
@@ -108,7 +112,7 @@ static int refuse_export(const struct nbd *nbd, struct nbd_handle *handle,
 			 struct err *err)
 {
 	char words[200];
-	struct exports exports = { "" };
+	struct exports exports = { .wanted = nbd->terms.export };
 	nbd_list_callback list = { .callback = on_export,
 				   .user_data = &exports };
 
@@ -121,6 +125,10 @@ static int refuse_export(const struct nbd *nbd, struct nbd_handle *handle,
 		return err_set(err, ERR_TEMPORARY, "nbd: %s", words);
 	if (nbd->lib.nbd_opt_list(handle, list) < 0 || !*exports.text)
 		return err_set(err, ERR_NO_INPUT, "nbd: export \"%s\": %s",
+			       nbd->terms.export, words);
+	/* It has it, and cannot open what is behind it. */
+	if (exports.there)
+		return err_set(err, ERR_IO, "nbd: export \"%s\": %s",
 			       nbd->terms.export, words);
 	return err_set(err, ERR_NO_INPUT,
 		       "nbd: there is no export \"%s\"; there are: %s",

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+extern const struct transition transition_nbdkit_ssh;
+extern const struct transition transition_sftp;
 extern const struct transition transition_rename;
 extern const struct transition transition_copy;
 extern const struct transition transition_decompress;
@@ -36,6 +38,8 @@ extern const struct transition transition_gpt_fix_file;
 extern const struct transition transition_gpt_fix_qemu;
 
 const struct transition *const catalogue[] = {
+	&transition_nbdkit_ssh,
+	&transition_sftp,
 	&transition_rename,
 	&transition_copy,
 	&transition_decompress,

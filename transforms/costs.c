@@ -40,6 +40,8 @@ const struct coefficients costs_default = {
 	.clone_runs = 0.02,
 	.metadata_us = 1500,
 	.process_us = 25000,
+	.ssh = 20,
+	.ssh_us = 300000,
 	.qemu = 0.4,
 };
 

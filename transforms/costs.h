@@ -27,6 +27,8 @@ struct coefficients {
 	double clone_runs; /* reflinks run by run, out of and into tables */
 	double metadata_us;	   /* opening an image, walking its tables */
 	double process_us;	   /* starting an external tool */
+	double ssh; /* of a file at the other end of SSH */
+	double ssh_us; /* until it is reached */
 	double qemu; /* qemu-img convert, on top of reading and writing */
 };
 

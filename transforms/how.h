@@ -13,6 +13,8 @@
  *   TOOL      an external program, between workers. With `rest`, a worker
  *             first puts pieces into the spool, and the program is run once
  *             for each, in their order, with the piece as its input.
+ *   FETCH     all of a remote input goes to a temporary file, between workers;
+ *             where it was fetched to be probed, that file is it.
  *   MOVE      the input itself becomes the output, on commit.
  */
 #ifndef TRANSFORMS_HOW_H
@@ -21,7 +23,7 @@
 #include "planner/plan.h"
 #include "transforms/build.h"
 
-enum how_where { HOW_PIPELINE, HOW_REST, HOW_TOOL, HOW_MOVE };
+enum how_where { HOW_PIPELINE, HOW_REST, HOW_TOOL, HOW_FETCH, HOW_MOVE };
 
 #define TOOL_ARGUMENTS 24
 

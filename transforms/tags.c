@@ -32,6 +32,7 @@ static const struct group groups[TAG_COUNT] = {
 	[TAG_QEMU_IMG] = { "qemu-img", STYLE_HIDDEN },
 	[TAG_QEMU_IO] = { "qemu-io", STYLE_HIDDEN },
 	[TAG_QEMU_NBD] = { "qemu-nbd", STYLE_HIDDEN },
+	[TAG_SSH] = { "ssh", STYLE_HIDDEN },
 	[TAG_WRITER] = { "writer", STYLE_HIDDEN },
 };
 

@@ -22,7 +22,7 @@ enum {
 			    "unknown" (the guest is not seen yet) */
 	TAG_DIGEST,	 /* "yes": every guest byte passed the pump in order */
 	/* Where it is and how it can be read. */
-	TAG_PLACE,   /* "input", "flow", "temp", "output" (being written, not
+	TAG_PLACE,   /* "ssh" (the input, not reached yet), "input", "flow", "temp", "output" (being written, not
 			yet committed), "moved" (the input itself) */
 	TAG_ACCESS,  /* "random", "blocks" (a whole block at a time), "stream" */
 	TAG_LEVEL,   /* "file": bytes of a file; "guest": an edited view */
@@ -51,6 +51,7 @@ enum {
 	TAG_QEMU_IMG, /* "yes": installed */
 	TAG_QEMU_IO,  /* "yes": installed */
 	TAG_QEMU_NBD, /* "yes": installed, and there is a secret */
+	TAG_SSH, /* what can read an input over SSH: "nbdkit", "sftp", "both" */
 	TAG_WRITER, /* who writes the goal's format: "native", "qemu" */
 	TAG_COUNT
 };

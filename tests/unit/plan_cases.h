@@ -36,6 +36,7 @@ struct wish {
 	bool digest, rewrite, no_fix, consume, chosen, in_place;
 	/* Surroundings. */
 	const char *sink; /* NULL: "file" */
+	const char *ssh;  /* the input is there: "nbdkit", "sftp", "both" */
 	bool clone, other_fs, no_qemu;
 };
 
@@ -135,6 +136,10 @@ static inline void case_start(const struct wish *wish, struct state *start)
 		state_set(start, TAG_SNAPSHOTS, "chosen");
 	if (wish->in_place)
 		state_set(start, TAG_PLACE, "output");
+	if (wish->ssh) {
+		state_set(start, TAG_PLACE, "ssh");
+		state_set(start, TAG_SSH, wish->ssh);
+	}
 	if (wish->resize && *wish->resize != '+')
 		state_set(start, TAG_LENGTH, "known");
 	if (wish->no_fix && !strcmp(start->tag[TAG_GPT], "at-end"))

@@ -68,6 +68,9 @@ static void random_wish(struct wish *wish)
 	wish->luks = !any(20);
 	wish->snapshot = rarely();
 	wish->to = any(2) ? "qcow2" : rarely() ? "qcow" : "raw";
+	wish->ssh = rarely() && !wish->pipe && !wish->in_place
+			    ? any(2) ? "both" : "sftp"
+			    : NULL;
 	wish->to_wrap = rarely()   ? wraps[any(3)]
 			: rarely() ? packs[any(3)]
 				   : NULL;
