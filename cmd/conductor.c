@@ -212,6 +212,17 @@ const char *conductor_name(const struct conductor *conductor)
 	return name ? name : "";
 }
 
+void conductor_files(const struct conductor *conductor,
+		     void (*take)(void *opaque, const char *path),
+		     void *opaque)
+{
+	const struct policy *policy = &conductor->policy;
+
+	for (unsigned i = 0; i < policy->count; i++)
+		if (policy->path[i])
+			take(opaque, policy->path[i]);
+}
+
 int conductor_probe(struct conductor *conductor, struct image *out,
 		    struct err *err)
 {

@@ -35,6 +35,11 @@ int conductor_input_fd(const struct conductor *conductor);
 /* Its name without folder, host and so on; "" when it has none. */
 const char *conductor_name(const struct conductor *conductor);
 
+/* Each file that was opened for the input: itself, and those it names. */
+void conductor_files(const struct conductor *conductor,
+		     void (*take)(void *opaque, const char *path),
+		     void *opaque);
+
 /* Where the answers of an inspection go; each may be NULL. */
 struct conductor_answers {
 	void (*facts)(void *opaque, const struct facts *facts);

@@ -10,11 +10,15 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "cmd/all_disks.h"
 #include "cmd/appliance.h"
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
 #include "cmd/conductor.h"
+#include "cmd/depfile.h"
 #include "cmd/execute.h"
+#include "cmd/jobserver.h"
+#include "cmd/machine.h"
 #include "cmd/parts.h"
 #include "cmd/planning.h"
 #include "cmd/remote.h"
@@ -130,6 +134,7 @@ static int open_output(struct conversion *conversion, struct err *err)
 	const struct settings *settings = conversion->settings;
 	const struct output_options options = {
 		.force = settings->force,
+		.if_changed = settings->if_changed,
 		.sync = settings->sync,
 		.in_place = conversion->in_place,
 		.input = conversion->in_place
@@ -148,6 +153,10 @@ static int open_output(struct conversion *conversion, struct err *err)
 	}
 	if (!conversion->out)
 		return err_in(err, "%s", conversion->output);
+	if (settings->if_changed &&
+	    output_kind(conversion->out) != OUTPUT_FILE)
+		return err_set(err, ERR_USAGE,
+			       "--if-changed needs an OUTPUT that is a file");
 	conversion->parts = parts_open(conversion->output, conversion->out,
 				       &options);
 	signals_watch_output(conversion->out, conversion->parts);
@@ -282,9 +291,60 @@ static int consume(const struct conversion *conversion, struct err *err)
 	return 0;
 }
 
+/* The disks of an appliance share the first one's. */
+static bool owns_output(const struct conversion *list, unsigned i)
+{
+	return !i || list[i].out != list[0].out;
+}
+
+static void note_file(void *opaque, const char *path)
+{
+	depfile_add(opaque, path);
+}
+
+/* -MF: what was read, when there is what was made of it. */
+static int write_depfile(const struct conversion *list, unsigned count,
+			 struct err *err)
+{
+	const struct settings *settings = list->settings;
+	struct depfile *depfile;
+	int result;
+
+	if (!settings->depfile)
+		return 0;
+	depfile = depfile_open();
+	for (unsigned i = 0; i < count; i++)
+		conductor_files(list[i].conductor, note_file, depfile);
+	result = depfile_write(depfile, settings->depfile, list->output, err);
+	depfile_close(depfile);
+	return result < 0 ? err_in(err, "%s", settings->depfile) : 0;
+}
+
+/* All that can fail early has, before the first of several gets its name;
+ * where one does not get it, those before lose theirs. */
+static int commit_outputs(struct conversion *list, unsigned count,
+			  struct err *err)
+{
+	unsigned i;
+
+	for (i = 1; i < count; i++)
+		if (output_settle(list[i].out, err) < 0)
+			return err_in(err, "%s", list[i].output);
+	for (i = 0; i < count; i++)
+		if (owns_output(list, i) && parts_commit(list[i].parts, err) < 0)
+			break;
+	if (i == count)
+		return 0;
+	while (i-- > 0)
+		output_withdraw(list[i].out);
+	return -1;
+}
+
 static int commit(struct conversion *list, unsigned count, struct err *err)
 {
-	if (parts_commit(list->parts, err) < 0)
+	if (commit_outputs(list, count, err) < 0)
+		return -1;
+	if (write_depfile(list, count, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		tell_losses(&list[i]);
@@ -326,20 +386,69 @@ static int run_appliance(struct conversion *list, unsigned count,
 
 static int convert(struct conversion *list, unsigned count, struct err *err)
 {
+	bool appliance;
+
 	for (unsigned i = 0; i < count; i++)
 		if (open_and_plan(&list[i], err) < 0)
 			return -1;
-	if (open_output(list, err) < 0)
-		return -1;
+	appliance = !strcmp(list->planning.target.archive, "ova") &&
+		    !list->settings->all_disks;
+	for (unsigned i = 0; i < (appliance ? 1 : count); i++)
+		if (open_output(&list[i], err) < 0)
+			return -1;
 	tell_means(list);
-	if (!strcmp(list->planning.target.archive, "ova")
-		    ? run_appliance(list, count, err) < 0
-		    : run_plan(list, err) < 0)
+	if (appliance && run_appliance(list, count, err) < 0)
 		return -1;
+	for (unsigned i = 0; i < count && !appliance; i++)
+		if (run_plan(&list[i], err) < 0)
+			return -1;
 	for (unsigned i = 0; i < count; i++)
 		if (verify(&list[i], err) < 0)
 			return -1;
 	return commit(list, count, err);
+}
+
+/* What all of a command's conversions have in common. */
+static void prepare(struct conversion *conversion,
+		    const struct settings *settings, struct ui *ui)
+{
+	conversion->settings = settings;
+	conversion->ui = ui;
+	conversion->server.socket = -1;
+}
+
+static void clear(struct conversion *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		conductor_close(list[i].conductor);
+	signals_watch_output(NULL, NULL);
+	for (unsigned i = count; i-- > 0;) {
+		if (!owns_output(list, i))
+			continue;
+		remote_close(&list[i].server);
+		parts_close(list[i].parts);
+		output_close(list[i].out);
+	}
+}
+
+/* The settings with the threads that make grants. */
+static void begin(const struct settings *settings, struct settings *own)
+{
+	*own = *settings;
+	signals_setup();
+	if (!own->threads)
+		own->jobs = jobserver_take(getenv("MAKEFLAGS"),
+					   machine_processors());
+}
+
+static int end(struct ui *take_ui, int result, struct err *err)
+{
+	int status;
+
+	jobserver_give_back();
+	status = ui_end(take_ui, result < 0 ? err : NULL);
+	ui_close(take_ui);
+	return status;
 }
 
 static int run(const struct settings *settings, unsigned count,
@@ -348,35 +457,73 @@ static int run(const struct settings *settings, unsigned count,
 	struct conversion *list = mem_zalloc(count * sizeof *list);
 	struct ui *ui = ui_open(settings);
 	struct err err = { .kind = ERR_NONE };
-	int status;
+	struct settings own;
+	int result;
 
+	begin(settings, &own);
 	for (unsigned i = 0; i < count; i++) {
-		list[i].settings = settings;
+		prepare(&list[i], &own, ui);
 		list[i].input = settings->argument[i];
 		list[i].label = settings->label[i];
 		list[i].output = output;
 		list[i].in_place = in_place;
-		list[i].ui = ui;
-		list[i].server.socket = -1;
 	}
-	signals_setup();
-	status = convert(list, count, &err) < 0;
-	for (unsigned i = 0; i < count; i++)
-		conductor_close(list[i].conductor);
-	remote_close(&list->server);
-	signals_watch_output(NULL, NULL);
-	parts_close(list->parts);
-	output_close(list->out);
-	status = ui_end(ui, status ? &err : NULL);
-	ui_close(ui);
+	result = convert(list, count, &err);
+	clear(list, count);
 	free(list);
-	return status;
+	return end(ui, result, &err);
+}
+
+/* Each disk is a conversion with a --member of its own. */
+static int convert_all(const struct settings *settings, struct ui *ui,
+		       const struct disk_list *disks, struct err *err)
+{
+	struct conversion *list = mem_zalloc(disks->count * sizeof *list);
+	struct settings *own = mem_zalloc(disks->count * sizeof *own);
+	int result;
+
+	for (unsigned i = 0; i < disks->count; i++) {
+		own[i] = *settings;
+		own[i].member = *disks->disk[i].member ? disks->disk[i].member
+						       : NULL;
+		prepare(&list[i], &own[i], ui);
+		list[i].input = settings->argument[0];
+		list[i].label = settings->label[0];
+		list[i].output = disks->disk[i].path;
+	}
+	result = convert(list, disks->count, err);
+	clear(list, disks->count);
+	free(own);
+	free(list);
+	return result;
+}
+
+static int run_all(const struct settings *settings)
+{
+	struct disk_list *disks = mem_zalloc(sizeof *disks);
+	struct ui *ui = ui_open(settings);
+	struct err err = { .kind = ERR_NONE };
+	struct settings own;
+	int result;
+
+	begin(settings, &own);
+	result = all_disks_find(&own, ui, disks, &err);
+	if (!result && settings->dry_run)
+		for (unsigned i = 0; i < disks->count; i++)
+			ui_note(ui, LOG_NOTE, disks->disk[i].path);
+	else if (!result)
+		result = convert_all(&own, ui, disks, &err);
+	all_disks_clear(disks);
+	free(disks);
+	return end(ui, result, &err);
 }
 
 int command_convert(const struct settings *settings)
 {
 	unsigned inputs = settings->argument_count - 1;
 
+	if (settings->all_disks)
+		return run_all(settings);
 	if (settings->dry_run)
 		return command_plan(settings);
 	return run(settings, inputs, settings->argument[inputs], false);

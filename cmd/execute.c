@@ -154,7 +154,8 @@ static void fill_job(const struct place *place, unsigned first, unsigned end,
 	job->threads = execution->planning->price_list.threads;
 	/* Threads that wait for a server take nobody's processor. */
 	if ((execution->server || execution->planning->price_list.remote) &&
-	    !settings->threads && !settings->memory && job->threads < 4)
+	    !settings->threads && !settings->jobs && !settings->memory &&
+	    job->threads < 4)
 		job->threads = 4;
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;

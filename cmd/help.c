@@ -36,9 +36,12 @@ static void print_option(const struct option_row *row)
 		snprintf(letter, sizeof letter, "-%c%s", row->letter,
 			 row->name ? ", " : "");
 	if (row->name)
-		snprintf(name, sizeof name, "--%s", row->name);
+		snprintf(name, sizeof name, "%s%s",
+			 options_one_dash(row) ? "-" : "--", row->name);
 	snprintf(head, sizeof head, "%s%s%s%s", letter, name,
-		 row->argument && !optional ? "=" : "",
+		 !row->argument || optional ? ""
+		 : options_one_dash(row)    ? " "
+					    : "=",
 		 row->argument ? row->argument : "");
 	print_row(head, row->help);
 }

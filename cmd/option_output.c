@@ -207,3 +207,21 @@ int option_for(struct settings *settings, const char *text, struct err *err)
 			       "them", text);
 	return 0;
 }
+
+int option_depfile(struct settings *settings, const char *text,
+		   struct err *err)
+{
+	if (!*text)
+		return err_set(err, ERR_USAGE, "names no file");
+	settings->depfile = text;
+	return 0;
+}
+
+int option_all_disks(struct settings *settings, const char *text,
+		     struct err *err)
+{
+	if (!*text)
+		return err_set(err, ERR_USAGE, "names no folder");
+	settings->all_disks = text;
+	return 0;
+}

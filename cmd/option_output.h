@@ -22,5 +22,9 @@ int option_sector_size(struct settings *settings, const char *text,
 int option_uuid(struct settings *settings, const char *text,
 		   struct err *err);
 int option_for(struct settings *settings, const char *text, struct err *err);
+int option_depfile(struct settings *settings, const char *text,
+		   struct err *err);
+int option_all_disks(struct settings *settings, const char *text,
+		     struct err *err);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "cmd/consumers.h"
+#include "cmd/jobserver.h"
 #include "cmd/json.h"
 #include "cmd/remote.h"
 #include "cmd/wraps.h"
@@ -28,7 +29,8 @@ static const char *row_label(const struct option_row *row, char *buf,
 			     size_t len)
 {
 	if (row->name)
-		snprintf(buf, len, "--%s", row->name);
+		snprintf(buf, len, "%s%s", options_one_dash(row) ? "-" : "--",
+			 row->name);
 	else
 		snprintf(buf, len, "-%c", row->letter);
 	return buf;
@@ -42,6 +44,11 @@ static bool given(const struct options *options, const char *name)
 	return false;
 }
 
+bool options_one_dash(const struct option_row *row)
+{
+	return row->name && row->name[0] >= 'A' && row->name[0] <= 'Z';
+}
+
 /* ---- popt ---- */
 
 /* The rows as popt wants them; `out` has room for ROWS_MAX. */
@@ -53,8 +60,12 @@ static void make_table(struct poptOption *out)
 		out[i] = (struct poptOption){
 			.longName = option_rows[i].name,
 			.shortName = option_rows[i].letter,
-			.argInfo = option_rows[i].argument ? POPT_ARG_STRING
-							   : POPT_ARG_NONE,
+			.argInfo = (option_rows[i].argument
+					    ? (unsigned)POPT_ARG_STRING
+					    : (unsigned)POPT_ARG_NONE) |
+				   (options_one_dash(&option_rows[i])
+					    ? POPT_ARGFLAG_ONEDASH
+					    : 0),
 			.val = (int)i + 1,
 		};
 	out[i++] = (struct poptOption){ .longName = "help",
@@ -248,7 +259,8 @@ static int take_arguments(struct options *options, struct err *err)
 		settings->argument[settings->argument_count++] =
 			options->texts[options->text_count++];
 	}
-	if (settings->argument_count < command->least)
+	if (settings->argument_count <
+	    (settings->all_disks ? 1 : command->least))
 		return too_few(settings, err);
 	if (check_inputs(settings, err))
 		return -1;
@@ -299,6 +311,32 @@ static bool is_stream(const char *name)
 	return name && !strcmp(name, "-");
 }
 
+/* Every disk goes to a name of its own. */
+static int check_all_disks(const struct options *options, struct err *err)
+{
+	const struct settings *settings = &options->settings;
+
+	if (settings->argument_count != 1)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks takes INPUT alone: outputs are "
+			       "named after its disks");
+	if (!settings->to)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks needs -O with the format of what "
+			       "is made");
+	if (settings->member || settings->consume || settings->depfile)
+		return err_set(err, ERR_USAGE,
+			       "--all-disks and %s contradict each other",
+			       settings->member	   ? "--member"
+			       : settings->consume ? "--consume"
+						   : "-MF");
+	if (is_stream(settings->argument[0]))
+		return err_set(err, ERR_USAGE,
+			       "--all-disks reads its input more than once: "
+			       "store it in a file first");
+	return 0;
+}
+
 /* Options that need another one, or another kind of argument. */
 static int check_needs(const struct options *options, struct err *err)
 {
@@ -307,6 +345,8 @@ static int check_needs(const struct options *options, struct err *err)
 
 	if (!(settings->command->options & converts))
 		return 0;
+	if (settings->all_disks && check_all_disks(options, err) < 0)
+		return -1;
 	if (settings->shrink && settings->size_request == SIZE_KEEP)
 		return err_set(err, ERR_USAGE, "--shrink needs --size");
 	if (settings->shrink && settings->size_request == SIZE_RELATIVE)
@@ -320,7 +360,7 @@ static int check_needs(const struct options *options, struct err *err)
 	    remote_kind(settings->argument[0]) != REMOTE_NONE)
 		return err_set(err, ERR_USAGE,
 			       "--consume needs a file, not a URL");
-	if (settings->verify &&
+	if (settings->verify && !settings->all_disks &&
 	    is_stream(settings->argument[settings->argument_count - 1]))
 		return err_set(err, ERR_USAGE,
 			       "--verify reads the output again, and standard "
@@ -335,6 +375,7 @@ static bool is_output(const struct settings *settings, unsigned argument)
 	if (command & (OPTION_FOR_RESIZE | OPTION_FOR_CREATE))
 		return true;
 	return command & (OPTION_FOR_CONVERT | OPTION_FOR_PLAN) &&
+	       !settings->all_disks &&
 	       argument == settings->argument_count - 1;
 }
 
@@ -385,8 +426,9 @@ static int apply_consumer(struct options *options, struct err *err)
 		return 0;
 	return consumer_apply(
 		settings->consumer,
-		writes ? settings->argument[settings->argument_count - 1]
-		       : NULL,
+		writes && !settings->all_disks
+			? settings->argument[settings->argument_count - 1]
+			: NULL,
 		settings, err);
 }
 
@@ -445,6 +487,13 @@ int options_parse(struct options *options, int argc, char **argv,
 	hide_secrets(argc, argv);
 	if (options->settings.consumer && apply_consumer(options, err))
 		return -1;
+	if (options->settings.if_changed)
+		options->settings.force = true;
+	/* make -n runs some recipes all the same, those with a +. */
+	if (options->settings.command->options &
+		    (OPTION_FOR_CONVERT | OPTION_FOR_RESIZE) &&
+	    jobserver_dry_run(getenv("MAKEFLAGS")))
+		options->settings.dry_run = true;
 	/* The environment's wish is weaker than the command line's. */
 	if (getenv("SOURCE_DATE_EPOCH") && !options->settings.unique)
 		options->settings.reproducible = true;

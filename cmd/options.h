@@ -42,6 +42,10 @@ struct option_row {
 	bool value;
 };
 
+/* Is it written with one dash, and its argument apart, as compilers have it
+ * ("-MF FILE")? All that begin with a capital are. */
+bool options_one_dash(const struct option_row *row);
+
 #define OPTION_ROWS_MAX 128
 
 /* In the order of --help; ends with a row without `commands`. */

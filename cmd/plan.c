@@ -143,8 +143,10 @@ static int find(const struct settings *settings, struct plans *plans,
 	return planning_choose(&plans->planning, settings, plans->list, err);
 }
 
-static int answer(const struct settings *settings, struct conductor *conductor,
-		  struct plans *plans, struct err *err)
+/* For input `which`, of which an appliance has several. */
+static int answer(const struct settings *settings, unsigned which,
+		  struct conductor *conductor, struct plans *plans,
+		  struct err *err)
 {
 	AUTO_FREE struct image *image = mem_zalloc(sizeof *image);
 	const struct problem *problem = &plans->planning.problem;
@@ -153,13 +155,15 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	const struct planning_paths paths = {
 		.input = conductor_input(conductor),
 		.input_fd = conductor_input_fd(conductor),
-		.output = settings->argument[in_place ? 0 : 1],
+		.output = settings->argument[in_place ? 0
+						      : settings->argument_count -
+								1],
 		.expect = &expect,
 		.in_place = in_place,
 	};
 
 	if (conductor_probe(conductor, image, err))
-		return err_in(err, "%s", settings->label[0]);
+		return err_in(err, "%s", settings->label[which]);
 	if (checksums_make(settings, plans->ui, conductor_name(conductor),
 			   image, &expect, err) < 0)
 		return -1;
@@ -169,7 +173,7 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);
 	if (find(settings, plans, err))
-		return err_in(err, "%s: %s (%s)", settings->label[0],
+		return err_in(err, "%s: %s (%s)", settings->label[which],
 			      image->report.title, image->format);
 	if (settings->json)
 		print_json(plans);
@@ -180,18 +184,31 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	return 0;
 }
 
-int command_plan(const struct settings *settings)
+static int plan_input(const struct settings *settings, unsigned which,
+		      struct ui *ui, struct err *err)
 {
 	AUTO_FREE struct plans *plans = mem_zalloc(sizeof *plans);
-	struct ui *ui = ui_open(settings);
-	struct err err = { 0 };
 	struct conductor *conductor =
-		conductor_open(settings->argument[0], settings, ui, &err);
+		conductor_open(settings->argument[which], settings, ui, err);
+	int result = -1;
 
 	plans->ui = ui;
 	if (conductor)
-		answer(settings, conductor, plans, &err);
+		result = answer(settings, which, conductor, plans, err);
 	conductor_close(conductor);
 	free(plans->list);
+	return result;
+}
+
+int command_plan(const struct settings *settings)
+{
+	bool in_place = settings->command->run == command_resize;
+	unsigned inputs = in_place ? 1 : settings->argument_count - 1;
+	struct ui *ui = ui_open(settings);
+	struct err err = { 0 };
+
+	for (unsigned i = 0; i < inputs; i++)
+		if (plan_input(settings, i, ui, &err) < 0)
+			break;
 	return answer_end(ui, &err, 0);
 }

@@ -25,6 +25,7 @@
 unsigned planning_threads(const struct settings *settings)
 {
 	unsigned threads = settings->threads ? settings->threads
+			   : settings->jobs  ? settings->jobs
 					     : machine_processors();
 
 	/* Two slots a thread with a unit and its coded twin in each: threads

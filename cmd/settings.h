@@ -45,6 +45,8 @@ struct settings {
 	const char *backing; /* create -b, also as -o backing_file */
 	enum size_request size_request;
 	uint64_t size; /* -s, bytes */
+	bool if_changed; /* an identical output stays as it is */
+	const char *depfile; /* -MF; or NULL */
 	bool force, partition_fix, shrink, verify, digest, sync, consume;
 	bool rewrite, reproducible, unique, dry_run, target_is_zero, pad;
 	bool quiet, verbose, json, dot, all;
@@ -52,6 +54,7 @@ struct settings {
 	const char *references_dir; /* or NULL: the image's own folder */
 	const char *snapshot;	    /* or NULL */
 	const char *member;	    /* which disk of several; or NULL */
+	const char *all_disks; /* a folder for every disk; or NULL */
 	const char *member_name;    /* of the image in an archive; or NULL */
 	enum tar_dialect tar_dialect;
 	bool has_tar_dialect; /* it was asked for */
@@ -65,6 +68,7 @@ struct settings {
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */
+	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */
 	int wrap_level;	  /* 0: default */
 	struct remote_settings remote;

@@ -8,6 +8,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "cmd/jobserver.h"
+
 /* Each input has a worker and, where it is remote, who serves it; an appliance
  * has 30 inputs at most (formats/archives/ova.h). */
 #define WATCHED 64
@@ -35,6 +37,7 @@ static void on_signal(int number)
 	for (unsigned i = 0; i < WATCHED; i++)
 		if (watched[i] > 0)
 			kill(watched[i], SIGKILL);
+	jobserver_give_back();
 	if (watched_output)
 		output_abandon(watched_output);
 	parts_abandon(watched_parts);

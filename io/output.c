@@ -313,6 +313,7 @@ struct output *output_open(const char *path,
 	output->fd = -1;
 	output->dir_fd = -1;
 	output->force = options->force;
+	output->if_changed = options->if_changed;
 	output->sync = options->sync;
 	if (!strcmp(path, "-"))
 		result = open_stdout(output, options, err);

@@ -30,6 +30,8 @@ enum output_kind {
 
 struct output_options {
 	bool force; /* an existing file may be replaced; its mode is kept */
+	/* ... but not by one with the same bytes: then it stays untouched. */
+	bool if_changed;
 	bool sync;  /* fsync file and directory on commit */
 	/* In place: an existing file or device is opened read-write and
 	 * changed where it is (resize). Nothing to discard then. */

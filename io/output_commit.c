@@ -16,6 +16,9 @@
 /* "/proc/self/fd/" and a number */
 #define FD_PATH_LEN 32
 
+/* What is compared at a time. */
+#define COMPARE_LEN ((size_t)1 << 20)
+
 static int exists_now(struct err *err)
 {
 	return err_set(err, ERR_CREATE,
@@ -197,8 +200,48 @@ int output_adopt(struct output *output, const char *path, struct err *err)
 	return 0;
 }
 
+/* Up to `len` bytes of each at `offset`. */
+static int read_both(int a, int b, unsigned char *one, unsigned char *other,
+		     size_t len, off_t offset)
+{
+	return pread(a, one, len, offset) == (ssize_t)len &&
+	       pread(b, other, len, offset) == (ssize_t)len &&
+	       !memcmp(one, other, len);
+}
+
+/* Does the file that is there have the same bytes? What cannot be read is
+ * another one. */
+static bool same_content(const struct output *output)
+{
+	AUTO_FREE unsigned char *buf = mem_buffer(2 * COMPARE_LEN);
+	AUTO_FD int fd = open(output->target.path, O_RDONLY | O_CLOEXEC);
+	struct stat now, then;
+	off_t at = 0;
+
+	if (fd < 0 || fstat(fd, &then) || fstat(output->fd, &now) ||
+	    !S_ISREG(then.st_mode) || then.st_size != now.st_size)
+		return false;
+	/* Ends: each turn moves on, by what is left at the end. */
+	while (at < now.st_size) {
+		size_t len = COMPARE_LEN;
+
+		if (now.st_size - at < (off_t)len)
+			len = (size_t)(now.st_size - at);
+		if (!read_both(fd, output->fd, buf, buf + COMPARE_LEN, len, at))
+			return false;
+		at += (off_t)len;
+	}
+	return true;
+}
+
 int output_settle(struct output *output, struct err *err)
 {
+	if (!output->settled && output->if_changed && !output->adopted &&
+	    output->kind == OUTPUT_FILE && output->target.exists &&
+	    same_content(output)) {
+		output->unchanged = true;
+		output->settled = true;
+	}
 	/* What is elsewhere was settled by whoever wrote it. */
 	if (output->settled || output->adopted ||
 	    output->kind == OUTPUT_EXPORT)
@@ -218,7 +261,8 @@ int output_commit(struct output *output, struct err *err)
 	output->tried = true;
 	if (output_settle(output, err))
 		return -1;
-	if (output->kind != OUTPUT_FILE || output->in_place)
+	if (output->kind != OUTPUT_FILE || output->in_place ||
+	    output->unchanged)
 		return 0;
 	if (commit_file(output, err))
 		return -1;

@@ -13,7 +13,8 @@
 
 struct output {
 	enum output_kind kind;
-	bool force, sync, in_place;
+	bool force, sync, in_place, if_changed;
+	bool unchanged; /* what is there already has the same bytes */
 	bool settled; /* synced: what is left is the name */
 	bool tried; /* to commit; there is no second time */
 	bool named; /* it has its name, and nothing had it before */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the writing of a dependency file, as GCC's -MD -MP writes them. What
+ * was read is known elsewhere. */
+#include "cmd/depfile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/output.h"
+
+struct depfile {
+	char **path;
+	unsigned count;
+};
+
+struct depfile *depfile_open(void)
+{
+	return mem_zalloc(sizeof(struct depfile));
+}
+
+void depfile_add(struct depfile *depfile, const char *path)
+{
+	/* As make has it: "./x" is "x". */
+	while (!strncmp(path, "./", 2) && path[2])
+		path += 2;
+	for (unsigned i = 0; i < depfile->count; i++)
+		if (!strcmp(depfile->path[i], path))
+			return;
+	depfile->path = mem_resize(depfile->path, depfile->count + 1,
+				   sizeof *depfile->path);
+	depfile->path[depfile->count++] = mem_strdup(path);
+}
+
+struct depfile *depfile_close(struct depfile *depfile)
+{
+	if (!depfile)
+		return NULL;
+	for (unsigned i = 0; i < depfile->count; i++)
+		free(depfile->path[i]);
+	free(depfile->path);
+	free(depfile);
+	return NULL;
+}
+
+/* A name as make and ninja read it: blanks, '#' and ':' behind a backslash,
+ * backslashes in front of those twice, '$' twice. */
+static char *escaped(const char *name)
+{
+	char *out = mem_zalloc(2 * strlen(name) + 1), *at = out;
+
+	for (const char *c = name; *c; c++) {
+		if (*c == ' ' || *c == '\t') {
+			for (const char *b = c; b > name && b[-1] == '\\'; b--)
+				*at++ = '\\';
+			*at++ = '\\';
+		} else if (*c == '#' || *c == ':') {
+			*at++ = '\\';
+		} else if (*c == '$') {
+			*at++ = '$';
+		}
+		*at++ = *c;
+	}
+	return out;
+}
+
+static int refuse_names(const struct depfile *depfile, const char *target,
+			struct err *err)
+{
+	for (unsigned i = 0; i <= depfile->count; i++) {
+		const char *name = i < depfile->count ? depfile->path[i]
+						      : target;
+
+		if (strpbrk(name, "\n\r"))
+			return err_set(err, ERR_USAGE,
+				       "make knows no names with a line's end "
+				       "in them");
+	}
+	return 0;
+}
+
+static char *text_of(const struct depfile *depfile, const char *target)
+{
+	AUTO_FREE char *name = escaped(target);
+	char *text = mem_printf("%s:", name);
+
+	for (unsigned i = 0; i < depfile->count; i++) {
+		AUTO_FREE char *file = escaped(depfile->path[i]);
+		char *longer = mem_printf("%s \\\n  %s", text, file);
+
+		free(text);
+		text = longer;
+	}
+	for (unsigned i = 0; i < depfile->count; i++) {
+		AUTO_FREE char *file = escaped(depfile->path[i]);
+		char *longer = mem_printf("%s\n\n%s:", text, file);
+
+		free(text);
+		text = longer;
+	}
+	char *whole = mem_printf("%s\n", text);
+	free(text);
+	return whole;
+}
+
+static int write_all(int fd, const char *text, struct err *err)
+{
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t done = write(fd, text, len);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return err_sys(err, ERR_IO, "write");
+		text += done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+int depfile_write(const struct depfile *depfile, const char *path,
+		  const char *target, struct err *err)
+{
+	const struct output_options options = { .force = true };
+	AUTO_FREE char *text = NULL;
+	struct output *output;
+	int result;
+
+	if (refuse_names(depfile, target, err) < 0)
+		return -1;
+	text = text_of(depfile, target);
+	output = output_open(path, &options, err);
+	if (!output)
+		return -1;
+	result = write_all(output_fd(output), text, err);
+	if (!result)
+		result = output_commit(output, err);
+	output_close(output);
+	return result;
+}
