@@ -12,9 +12,10 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/digest_share.h"
 
 /* Read and digested at once. */
-#define STEP_LEN ((size_t)MIB)
+#define STEP_LEN DIGEST_SHARE_BLOCK
 /* Zeros of a hole between two looks at `stop`. */
 #define STEP_ZEROS ((uint64_t)(16 * MIB))
 
@@ -26,6 +27,7 @@ struct digesting {
 	unsigned count;
 	char inside[64];
 	/* Beside a seekable source. */
+	struct digest_share *share; /* NULL: reading twice costs little */
 	pthread_t thread;
 	bool started, read_through;
 	atomic_bool stop;
@@ -62,11 +64,29 @@ static void close_digests(struct digesting *digesting)
 
 /* ---- all of a seekable source, in order ---- */
 
+/* Up to the end of a block, `len` bytes at most; what others have read first. */
+static int add_piece(struct digesting *digesting, unsigned char *buf,
+		     uint64_t at, uint64_t *len, struct err *err)
+{
+	size_t now = (size_t)min_u64(*len, STEP_LEN - at % STEP_LEN), got;
+
+	*len = now;
+	if (!digesting->share ||
+	    !digest_share_take(digesting->share, buf, now, at)) {
+		if (atomic_load(&digesting->stop))
+			return 0;
+		/* All of it: it lies inside the size. */
+		if (source_read(digesting->inner, buf, now, at, &got, err) < 0)
+			return -1;
+	}
+	add(digesting, buf, now);
+	return 0;
+}
+
 static int add_extent(struct digesting *digesting, const struct extent *extent,
 		      unsigned char *buf, struct err *err)
 {
 	uint64_t at = extent->offset, end = at + extent->length;
-	size_t got;
 
 	while (at < end && !atomic_load(&digesting->stop)) {
 		uint64_t len;
@@ -75,12 +95,9 @@ static int add_extent(struct digesting *digesting, const struct extent *extent,
 			len = min_u64(STEP_ZEROS, end - at);
 			add_zeros(digesting, len);
 		} else {
-			len = min_u64(STEP_LEN, end - at);
-			if (source_read(digesting->inner, buf, (size_t)len, at,
-					&got, err) < 0)
+			len = end - at;
+			if (add_piece(digesting, buf, at, &len, err) < 0)
 				return -1;
-			/* All of it: it lies inside the size. */
-			add(digesting, buf, got);
 		}
 		at += len;
 	}
@@ -115,6 +132,8 @@ static void *digesting_thread(void *argument)
 
 static int read_through(struct digesting *digesting, struct err *err)
 {
+	if (digesting->share)
+		digest_share_end(digesting->share);
 	if (!digesting->read_through && digesting->started)
 		pthread_join(digesting->thread, NULL);
 	else if (!digesting->read_through) /* there was no thread to be had */
@@ -168,6 +187,8 @@ static int digesting_read(struct source *source, void *buf, size_t len,
 
 	if (source_read(digesting->inner, buf, len, offset, got, err) < 0)
 		return -1;
+	if (digesting->share)
+		digest_share_put(digesting->share, buf, *got, offset);
 	if (source->seekable)
 		return 0;
 	add(digesting, buf, *got);
@@ -223,8 +244,11 @@ static void digesting_close(struct source *source)
 	struct digesting *digesting = (struct digesting *)source;
 
 	atomic_store(&digesting->stop, true);
+	if (digesting->share)
+		digest_share_end(digesting->share);
 	if (digesting->started && !digesting->read_through)
 		pthread_join(digesting->thread, NULL);
+	digest_share_close(digesting->share);
 	close_digests(digesting);
 	free(digesting);
 }
@@ -257,6 +281,9 @@ struct source *digest_source(struct source *inner,
 	source->fd = inner->fd;
 	source->fd_base = inner->fd_base;
 	follow(digesting);
+	/* A file's bytes are in the page cache when they are read again. */
+	if (inner->seekable && inner->fd < 0)
+		digesting->share = digest_share_open();
 	if (inner->seekable)
 		digesting->started = !pthread_create(&digesting->thread, NULL,
 						     digesting_thread,

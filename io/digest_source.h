@@ -5,9 +5,10 @@
  *
  * A stream is digested as its bytes pass. Beside a seekable source, which is
  * read in any order by any number of threads, a thread of its own reads all
- * of it in order; nobody waits for it but source_finish. Extents and the
- * descriptor are those of the source below, so that shared extents stay
- * possible: they are read to be digested all the same.
+ * of it in order; nobody waits for it but source_finish. What is no file, and
+ * dear to be read twice, it has from what the readers read (digest_share.h).
+ * Extents and the descriptor are those of the source below, so that shared
+ * extents stay possible: they are read to be digested all the same.
  */
 #ifndef IO_DIGEST_SOURCE_H
 #define IO_DIGEST_SOURCE_H

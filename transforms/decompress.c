@@ -100,8 +100,9 @@ static bool blocks_cost(const struct pricing *pricing, struct cost *out)
 	costs_jumps(pricing, list->image.redecode, out);
 	costs_pool(out, inside * list->image.redecode,
 		   list->coefficients->decode[id]);
-	/* A digest of what is inside is made by decoding it in order too. */
-	if (list->expect.count &&
+	/* A digest of what is inside takes what is decoded for others, unless
+	 * that is far out of order. */
+	if (list->expect.count && list->image.redecode > 1 &&
 	    expect_deepest(&list->expect) +
 			    state_depth(pricing->after, TAG_WRAPS) >=
 		    list->image.layers)

@@ -25,7 +25,7 @@ static bool pack_cost(const struct pricing *pricing, struct cost *out)
 		costs_serial(out, bytes, 4 * list->coefficients->encode[CODEC_GZIP]);
 	else
 		costs_pool(out, bytes, list->coefficients->copy);
-	return true;
+	return costs_verify(pricing, out);
 }
 
 static int pack_fit(struct build *build, const struct plan_step *step,

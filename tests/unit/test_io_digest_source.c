@@ -188,6 +188,51 @@ static void test_random(void)
 	CHECK_EQ(source_finish(source, &err), 0);
 }
 
+/* What readers have read, here each half of a block before the other one, is
+ * not read again where that is dear: this source has no descriptor. */
+static void test_shared(void)
+{
+	AUTO_FREE unsigned char *bytes = make_bytes();
+	struct digest_expected it = expect(DIGEST_SHA256, bytes, LEN);
+	struct fake_source *fake =
+		fake_source_open(files_memory_source(bytes, LEN));
+	AUTO_SOURCE struct source *inner = &fake->source;
+	AUTO_SOURCE struct source *source = digest_source(inner, &it, 1, "");
+	static unsigned char buf[300000];
+	struct err err;
+	size_t got;
+
+	for (uint64_t at = 0; at < LEN; at += 2 * sizeof buf) {
+		CHECK_EQ(source_read(source, buf, sizeof buf, at + sizeof buf,
+				     &got, &err), 0);
+		CHECK_EQ(source_read(source, buf, sizeof buf, at, &got, &err),
+			 0);
+	}
+	CHECK_EQ(source_finish(source, &err), 0);
+	CHECK_EQ(atomic_load(&fake->bytes), LEN);
+}
+
+/* More than the window holds, from the end on: the rest is read again, and
+ * nobody waits for ever. */
+static void test_not_shared(void)
+{
+	size_t len = 40 * 1024 * 1024 + 5;
+	AUTO_FREE unsigned char *bytes = mem_zalloc(len);
+	AUTO_FREE unsigned char *buf = mem_buffer(1000000);
+	struct err err;
+	size_t got;
+
+	for (size_t i = 0; i < len; i += 4096)
+		bytes[i] = (unsigned char)(i >> 12);
+	struct digest_expected it = expect(DIGEST_SHA1, bytes, len);
+	AUTO_SOURCE struct source *inner = files_memory_source(bytes, len);
+	AUTO_SOURCE struct source *source = digest_source(inner, &it, 1, "");
+	for (uint64_t i = len / 1000000 + 1; i-- > 0;)
+		CHECK_EQ(source_read(source, buf, 1000000, i * 1000000, &got,
+				     &err), 0);
+	CHECK_EQ(source_finish(source, &err), 0);
+}
+
 static void test_closed_early(void)
 {
 	AUTO_FREE unsigned char *bytes = make_bytes();
@@ -263,6 +308,8 @@ int main(void)
 	test_rewind();
 	test_wrong();
 	test_random();
+	test_shared();
+	test_not_shared();
 	test_closed_early();
 	test_failing();
 	test_file();

@@ -31,6 +31,7 @@ struct setup {
 	bool walk, append, head_last, stale; /* stale: old bytes in the sink */
 	bool placed, clone;
 	bool sectors;
+	bool refused; /* the input turns out to be wrong at its end */
 	unsigned read_delay, write_delay, delay_at;
 	unsigned fail_read, fail_write;
 	size_t pull; /* bytes a pull, of a walk over a stream */
@@ -67,6 +68,12 @@ static void take_output(struct outcome *out, struct fake_sink *sink)
 	out->ops = mem_zalloc((sink->count + 1) * sizeof *out->ops);
 	if (sink->count)
 		memcpy(out->ops, sink->ops, sink->count * sizeof *out->ops);
+}
+
+static int refuse(void *opaque, struct err *err)
+{
+	(void)opaque;
+	return err_set(err, ERR_DAMAGED, "refused");
 }
 
 static struct fake_sink *make_sink(const struct setup *setup, size_t len)
@@ -138,6 +145,8 @@ static void pump(const struct setup *setup, const unsigned char *bytes,
 	pump.disk = pump.walk ? NULL : &disk.disk;
 	if (!pump.walk || pump.walk->ordered)
 		pump.digest = digest_open();
+	if (setup->refused)
+		pump.check = refuse;
 	if (setup->head_last)
 		head = head_sink(&sink->sink, false);
 	pump.writer = make_writer(setup, len, head, &out->err);
@@ -428,6 +437,25 @@ static void test_head_last(void)
 	}
 }
 
+/* An input found wrong when all of it was read has left no head. */
+static void test_no_head_of_a_wrong_input(void)
+{
+	size_t len = 9 * UNIT_LEN;
+	AUTO_FREE unsigned char *bytes = toy_guest(len);
+	struct setup setup = plain;
+	struct outcome out;
+
+	setup.threads = 3;
+	setup.head_last = setup.stale = setup.refused = true;
+	pump(&setup, bytes, len, NULL, &out);
+	CHECK(out.result < 0 && out.err.kind == ERR_DAMAGED);
+	CHECK(out.op_count > 1);
+	for (unsigned i = 0; i < out.op_count; i++)
+		CHECK(out.ops[i].kind != FAKE_WRITE ||
+		      out.ops[i].offset >= UNIT_LEN);
+	outcome_clear(&out);
+}
+
 static void test_every_read_failure_is_returned(void)
 {
 	size_t len = 5 * UNIT_LEN;
@@ -715,6 +743,7 @@ int main(void)
 	test_streams();
 	test_sizes_and_padding();
 	test_head_last();
+	test_no_head_of_a_wrong_input();
 	test_every_read_failure_is_returned();
 	test_every_write_failure_is_returned();
 	test_clone_falls_back();
