@@ -184,10 +184,16 @@ static int shake_hands(struct nbd *nbd, struct nbd_handle *handle, int take_fd,
 			close(take_fd);
 		return err_set(err, ERR_IO, "nbd: %s", lib->nbd_get_error());
 	}
-	/* From here on the descriptor is the handle's. */
-	if (connect_handle(nbd, handle, take_fd) < 0)
-		return err_set(err, ERR_TEMPORARY, "nbd: %s",
-			       lib->nbd_get_error());
+	/* From here on the descriptor is the handle's. Whose certificate is
+	 * wrong will not have another one at the next try. */
+	if (connect_handle(nbd, handle, take_fd) < 0) {
+		const char *words = lib->nbd_get_error();
+
+		return err_set(err, nbd->terms.tls && strstr(words, "certificate")
+					    ? ERR_REFUSED
+					    : ERR_TEMPORARY,
+			       "nbd: %s", words);
+	}
 	/* Old servers have one export and no options. */
 	if (lib->nbd_aio_is_ready(handle) > 0)
 		return 0;

@@ -204,6 +204,35 @@ qemu() {
 		"nbd+unix:///?socket=$socket"
 }
 
+@test "TLS by certificates: the server's name is looked at" {
+	here || return 0
+	need certtool
+	local one port=$((20000 + RANDOM % 20000))
+	printf 'cn = "ca"\nca\ncert_signing_key\n' >ca.tmpl
+	printf 'cn = "localhost"\ndns_name = "localhost"\n%s\n' \
+		tls_www_server >server.tmpl
+	certtool --generate-privkey --key-type ecdsa --outfile ca-key.pem \
+		2>/dev/null
+	certtool --generate-self-signed --load-privkey ca-key.pem \
+		--template ca.tmpl --outfile ca-cert.pem 2>/dev/null
+	certtool --generate-privkey --key-type ecdsa --outfile server-key.pem \
+		2>/dev/null
+	certtool --generate-certificate --load-privkey server-key.pem \
+		--load-ca-certificate ca-cert.pem --load-ca-privkey ca-key.pem \
+		--template server.tmpl --outfile server-cert.pem 2>/dev/null
+	nbdkit -f -p $port -i 127.0.0.1 --tls=require \
+		--tls-certificates="$PWD" file disk.raw >kit.log 2>&1 3>&- &
+	servers+=($!)
+	for one in {1..100}; do
+		! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+		sleep 0.05
+	done
+	runs 0 "nbds://localhost:$port/?tls-certificates=$PWD" out.raw
+	same_bytes disk.raw out.raw
+	fails 77 "*certificate verification*" info \
+		"nbds://127.0.0.1:$port/?tls-certificates=$PWD"
+}
+
 @test "interrupted, the server's disk has no head" {
 	here || return 0
 	head -c 100M /dev/urandom >data.raw
