@@ -27,22 +27,18 @@ static void note_file(void *opaque, const char *path)
 	depfile_add(opaque, path);
 }
 
-/* -MF: what was read, when there is what was made of it. */
-static int write_depfile(const struct conversion *list, unsigned count,
-			 struct err *err)
+/* -MF: what was read; NULL: it is not asked for. */
+static struct depfile *list_files(const struct conversion *list,
+				  unsigned count)
 {
-	const struct settings *settings = list->settings;
-	struct depfile *depfile;
-	int result;
+	struct depfile *depfile = NULL;
 
-	if (!settings->depfile)
-		return 0;
+	if (!list->settings->depfile)
+		return NULL;
 	depfile = depfile_open();
 	for (unsigned i = 0; i < count; i++)
 		conductor_files(list[i].conductor, note_file, depfile);
-	result = depfile_write(depfile, settings->depfile, list->output, err);
-	depfile_close(depfile);
-	return result < 0 ? err_in(err, "%s", settings->depfile) : 0;
+	return depfile;
 }
 
 /* All that can fail early has, before the first of several gets its name;
@@ -67,9 +63,17 @@ static int commit_outputs(struct conversion *list, unsigned count,
 
 static int commit(struct conversion *list, unsigned count, struct err *err)
 {
-	if (commit_outputs(list, count, err) < 0)
-		return -1;
-	if (write_depfile(list, count, err) < 0)
+	struct depfile *depfile = list_files(list, count);
+	int result = depfile ? depfile_check(depfile, list->output, err) : 0;
+
+	if (!result)
+		result = commit_outputs(list, count, err);
+	if (!result && depfile &&
+	    depfile_write(depfile, list->settings->depfile, list->output,
+			  err) < 0)
+		result = err_in(err, "%s", list->settings->depfile);
+	depfile_close(depfile);
+	if (result < 0)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		conversion_tell_losses(&list[i]);

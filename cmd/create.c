@@ -368,6 +368,9 @@ int command_create(const struct settings *settings)
 				     .create = settings->create,
 				     .log = { emit } };
 
+	/* By make -n. */
+	if (settings->dry_run)
+		return 0;
 	creation.ui = ui_open(settings);
 	creation.create.log = &creation.log;
 	if (!prepare(&creation, &err))

@@ -46,37 +46,43 @@ struct depfile *depfile_close(struct depfile *depfile)
 }
 
 /* A name as make and ninja read it: blanks, '#' and ':' behind a backslash,
- * backslashes in front of those twice, '$' twice. */
+ * '$' twice. */
 static char *escaped(const char *name)
 {
 	char *out = mem_zalloc(2 * strlen(name) + 1), *at = out;
 
 	for (const char *c = name; *c; c++) {
-		if (*c == ' ' || *c == '\t') {
-			for (const char *b = c; b > name && b[-1] == '\\'; b--)
-				*at++ = '\\';
+		if (strchr(" \t#:", *c))
 			*at++ = '\\';
-		} else if (*c == '#' || *c == ':') {
-			*at++ = '\\';
-		} else if (*c == '$') {
+		else if (*c == '$')
 			*at++ = '$';
-		}
 		*at++ = *c;
 	}
 	return out;
 }
 
-static int refuse_names(const struct depfile *depfile, const char *target,
-			struct err *err)
+/* An assignment, a recipe, a pattern, a list of files, a member of a library:
+ * what these would mean, and cannot be kept from meaning in both programs. A
+ * name out of an image must not come to be one. */
+static bool has_meaning(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strpbrk(name, "\n\r=;|%*?[\\") || *name == '~' ||
+	       (len && name[len - 1] == ')' && strchr(name, '('));
+}
+
+int depfile_check(const struct depfile *depfile, const char *target,
+		  struct err *err)
 {
 	for (unsigned i = 0; i <= depfile->count; i++) {
 		const char *name = i < depfile->count ? depfile->path[i]
 						      : target;
 
-		if (strpbrk(name, "\n\r"))
+		if (has_meaning(name))
 			return err_set(err, ERR_USAGE,
-				       "make knows no names with a line's end "
-				       "in them");
+				       "-MF: to make the name \"%.200s\" would "
+				       "mean something else", name);
 	}
 	return 0;
 }
@@ -130,8 +136,6 @@ int depfile_write(const struct depfile *depfile, const char *path,
 	struct output *output;
 	int result;
 
-	if (refuse_names(depfile, target, err) < 0)
-		return -1;
 	text = text_of(depfile, target);
 	output = output_open(path, &options, err);
 	if (!output)

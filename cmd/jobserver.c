@@ -35,6 +35,16 @@ static bool is_word(const char *word, size_t len, const char *text)
 	return strlen(text) == len && !strncmp(word, text, len);
 }
 
+/* Between a token's way and its count no signal may come, or it would be lost,
+ * or given back twice. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
 bool jobserver_dry_run(const char *makeflags)
 {
 	const char *at = makeflags, *word;
@@ -121,6 +131,7 @@ static int open_pipes(const char *auth, int *to)
 unsigned jobserver_take(const char *makeflags, unsigned most)
 {
 	char auth[4096];
+	sigset_t before;
 	int from;
 
 	if (!find_auth(makeflags, auth, sizeof auth))
@@ -128,8 +139,8 @@ unsigned jobserver_take(const char *makeflags, unsigned most)
 	from = open_pipes(auth, &write_fd);
 	if (from < 0)
 		return 0;
-	/* Ends: at `most`, or when there are none at the moment. A token is
-	 * noted before the next is asked for, so that none is lost. */
+	hold_signals(&before);
+	/* Ends: at `most`, or when there are none at the moment. */
 	while ((unsigned)tokens + 1 < most && tokens < TOKENS_MOST) {
 		ssize_t n = read(from, &token[tokens], 1);
 
@@ -139,12 +150,16 @@ unsigned jobserver_take(const char *makeflags, unsigned most)
 			break;
 		tokens++;
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(from);
 	return (unsigned)tokens + 1;
 }
 
 void jobserver_give_back(void)
 {
+	sigset_t before;
+
+	hold_signals(&before);
 	while (tokens > 0) {
 		ssize_t n = write(write_fd, &token[tokens - 1], 1);
 
@@ -153,4 +168,5 @@ void jobserver_give_back(void)
 		/* What cannot be written has nobody to read it. */
 		tokens--;
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }

@@ -491,7 +491,8 @@ int options_parse(struct options *options, int argc, char **argv,
 		options->settings.force = true;
 	/* make -n runs some recipes all the same, those with a +. */
 	if (options->settings.command->options &
-		    (OPTION_FOR_CONVERT | OPTION_FOR_RESIZE) &&
+		    (OPTION_FOR_CONVERT | OPTION_FOR_RESIZE |
+		     OPTION_FOR_CREATE) &&
 	    jobserver_dry_run(getenv("MAKEFLAGS")))
 		options->settings.dry_run = true;
 	/* The environment's wish is weaker than the command line's. */

@@ -67,10 +67,14 @@ made() { make --no-print-directory "$@" 2>&1 | grep -o '^imgconv.*' || true; }
 	nothing_at out.d
 	run -0 "$IMGCONV" -f raw -MF out.d - out.qcow2 < <(cat disk.raw)
 	equal "out.qcow2:" "$(cat out.d)"
-	cp disk.raw $'line\nend.raw'
-	fails 64 "*no names with a line's end*" -MF no.d --force \
-		$'line\nend.raw' out.qcow2
-	nothing_at no.d
+	local name
+	for name in $'line\nend' 'X=b' 'a;b' 'a|b' 'a%b' 'a*b' 'a\b' 'l(m)'; do
+		cp disk.raw "$name"
+		fails 64 "-MF: to make the name \"*\" would mean something else" \
+			-MF no.d -f raw "$name" no.qcow2
+		nothing_at no.d
+		nothing_at no.qcow2
+	done
 }
 
 # A jobserver of our own: tokens in a pipe.
@@ -142,9 +146,33 @@ left() {
 	[ ! -e out.qcow2 ]
 	MAKEFLAGS="n" runs 0 resize disk.raw 10M
 	equal $((5 << 20)) "$(size_of disk.raw)"
+	MAKEFLAGS="n" runs 0 create -O qcow2 made.qcow2 1M
+	[ ! -e made.qcow2 ]
 	# A variable's value is no option.
 	MAKEFLAGS=" -- NAME=n -n" runs 0 disk.raw out.qcow2
 	[ -e out.qcow2 ]
+}
+
+@test "the manual's loop tries again as long as that is worth it" {
+	sed -n '/^try=1/,/^done/p' "$IMGCONV_SOURCE/man/imgconv.1" >loop
+	[ "$(wc -l <loop)" -eq 6 ]
+	cat >imgconv <<-'END'
+		#!/bin/sh
+		echo >>tries
+		[ "$(wc -l <tries)" -lt "$GOOD" ] || exit 0
+		exit "$STATUS"
+	END
+	chmod +x imgconv
+	local row
+	# Status, the try that is good, what comes out, how often.
+	for row in "75 2 0 2" "75 9 75 3" "65 9 65 1"; do
+		# shellcheck disable=SC2086
+		set -- $row
+		rm -f tries
+		STATUS=$1 GOOD=$2 PATH=$PWD:$PATH run sh loop
+		equal "$3" "$status" "status for $row"
+		equal "$4" "$(wc -l <tries)" "tries for $row"
+	done
 }
 
 @test "--if-changed leaves the same output alone" {
