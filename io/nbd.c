@@ -27,7 +27,7 @@ static int on_done(void *opaque, int *error)
 	if (*error && !batch->error)
 		batch->error = *error;
 	if (!--batch->open)
-		pthread_cond_broadcast(&nbd->answered);
+		pthread_cond_broadcast(&batch->answered);
 	pthread_mutex_unlock(&nbd->lock);
 	return 1; /* nobody will ask for this command again */
 }
@@ -69,8 +69,14 @@ static void enter(struct batch *batch)
 static void sent(struct batch *batch, struct connection *connection,
 		 int64_t cookie)
 {
+	const struct libnbd *lib = &batch->nbd->lib;
+
+	/* The mover waits for answers in any case; what could not be sent at
+	 * once is news to it. */
 	if (cookie >= 0) {
-		nbd_wake(connection);
+		if (lib->nbd_aio_get_direction(connection->handle) &
+		    LIBNBD_AIO_DIRECTION_WRITE)
+			nbd_wake(connection);
 		return;
 	}
 	/* The callback is not called for what was never sent. */
@@ -80,18 +86,9 @@ static void sent(struct batch *batch, struct connection *connection,
 	on_done(batch, &error);
 }
 
-/* All that were entered are answered. */
-static int settle(struct batch *batch, const char *what, uint64_t offset,
-		  struct err *err)
+static int failed(const struct batch *batch, const char *what,
+		  uint64_t offset, struct err *err)
 {
-	struct nbd *nbd = batch->nbd;
-
-	pthread_mutex_lock(&nbd->lock);
-	while (batch->open)
-		pthread_cond_wait(&nbd->answered, &nbd->lock);
-	pthread_mutex_unlock(&nbd->lock);
-	if (!batch->error)
-		return 0;
 	errno = batch->error;
 	if (errno == ENOTCONN || errno == ESHUTDOWN)
 		return err_set(err, ERR_TEMPORARY,
@@ -100,10 +97,27 @@ static int settle(struct batch *batch, const char *what, uint64_t offset,
 	return err_sys(err, ERR_IO, "nbd: %s at %" PRIu64, what, offset);
 }
 
+/* All that were entered are answered. */
+static int settle(struct batch *batch, const char *what, uint64_t offset,
+		  struct err *err)
+{
+	struct nbd *nbd = batch->nbd;
+
+	/* Ends: the library answers all, with an error where the connection is
+	 * gone. */
+	pthread_mutex_lock(&nbd->lock);
+	while (batch->open)
+		pthread_cond_wait(&batch->answered, &nbd->lock);
+	pthread_mutex_unlock(&nbd->lock);
+	pthread_cond_destroy(&batch->answered);
+	return batch->error ? failed(batch, what, offset, err) : 0;
+}
+
 static int read_blocks(struct nbd *nbd, void *buf, size_t len,
 		       uint64_t offset, struct err *err)
 {
-	struct batch batch = { .nbd = nbd };
+	struct batch batch = { .nbd = nbd,
+			       .answered = PTHREAD_COND_INITIALIZER };
 	nbd_completion_callback done = { .callback = on_done,
 					 .user_data = &batch };
 
@@ -124,7 +138,8 @@ static int read_blocks(struct nbd *nbd, void *buf, size_t len,
 static int write_blocks(struct nbd *nbd, const void *buf, size_t len,
 			uint64_t offset, struct err *err)
 {
-	struct batch batch = { .nbd = nbd };
+	struct batch batch = { .nbd = nbd,
+			       .answered = PTHREAD_COND_INITIALIZER };
 	nbd_completion_callback done = { .callback = on_done,
 					 .user_data = &batch };
 
@@ -140,6 +155,57 @@ static int write_blocks(struct nbd *nbd, const void *buf, size_t len,
 		at += part;
 	}
 	return settle(&batch, "write", offset, err);
+}
+
+/* All zeros are answered; what failed is said once and for ever. With the
+ * lock held. */
+static int drain_zeros(struct nbd *nbd, struct err *err)
+{
+	while (nbd->later.open)
+		pthread_cond_wait(&nbd->later.answered, &nbd->lock);
+	nbd->zero_count = 0;
+	return nbd->later.error ? failed(&nbd->later, "write zeroes", 0, err)
+				: 0;
+}
+
+static bool meets(const struct nbd *nbd, uint64_t offset, uint64_t length)
+{
+	for (unsigned i = 0; i < nbd->zero_count; i++)
+		if (offset < nbd->zeros[i].offset + nbd->zeros[i].length &&
+		    nbd->zeros[i].offset < offset + length)
+			return true;
+	return false;
+}
+
+/* One more range, once there is room for it. */
+static int note_zeros(struct nbd *nbd, uint64_t offset, uint64_t length,
+		      struct err *err)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&nbd->lock);
+	if (nbd->zero_count == ZEROS_MOST || meets(nbd, offset, length))
+		result = drain_zeros(nbd, err);
+	if (!result) {
+		nbd->zeros[nbd->zero_count].offset = offset;
+		nbd->zeros[nbd->zero_count++].length = length;
+		nbd->later.open++;
+	}
+	pthread_mutex_unlock(&nbd->lock);
+	return result;
+}
+
+/* What is asked for next must not overtake zeros in the same range. */
+static int meet_zeros(struct nbd *nbd, uint64_t offset, uint64_t length,
+		      struct err *err)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&nbd->lock);
+	if (meets(nbd, offset, length))
+		result = drain_zeros(nbd, err);
+	pthread_mutex_unlock(&nbd->lock);
+	return result;
 }
 
 static bool in_blocks(const struct nbd *nbd, uint64_t offset, uint64_t length)
@@ -172,6 +238,8 @@ int nbd_read_at(struct nbd *nbd, void *buf, size_t len, uint64_t offset,
 	uint64_t from;
 	size_t whole;
 
+	if (meet_zeros(nbd, offset, len, err) < 0)
+		return -1;
 	if (in_blocks(nbd, offset, len))
 		return read_blocks(nbd, buf, len, offset, err);
 	blocks = around(nbd, len, offset, &from, &whole, err);
@@ -191,6 +259,9 @@ int nbd_write_at(struct nbd *nbd, const void *buf, size_t len, uint64_t offset,
 	size_t whole;
 	int result = -1;
 
+	if (meet_zeros(nbd, round_down(offset, nbd->block),
+		       (uint64_t)len + 2 * (uint64_t)nbd->block, err) < 0)
+		return -1;
 	if (in_blocks(nbd, offset, len))
 		return write_blocks(nbd, buf, len, offset, err);
 	pthread_mutex_lock(&nbd->changing);
@@ -203,12 +274,13 @@ int nbd_write_at(struct nbd *nbd, const void *buf, size_t len, uint64_t offset,
 	return result;
 }
 
+/* Nobody waits for zeros but who meets them again (meet_zeros), and the flush:
+ * a disk may have a hundred thousand holes. */
 int nbd_zero_at(struct nbd *nbd, uint64_t offset, uint64_t length,
 		bool allocate, struct err *err)
 {
-	struct batch batch = { .nbd = nbd };
 	nbd_completion_callback done = { .callback = on_done,
-					 .user_data = &batch };
+					 .user_data = &nbd->later };
 	uint32_t flags = allocate ? LIBNBD_CMD_FLAG_NO_HOLE : 0;
 
 	if (!nbd->can_zero || !in_blocks(nbd, offset, length))
@@ -217,22 +289,26 @@ int nbd_zero_at(struct nbd *nbd, uint64_t offset, uint64_t length,
 		uint64_t part = min_u64(length - at, ZERO_LEN);
 		struct connection *connection = pick(nbd);
 
-		enter(&batch);
-		sent(&batch, connection,
+		if (note_zeros(nbd, offset + at, part, err) < 0)
+			return -1;
+		sent(&nbd->later, connection,
 		     nbd->lib.nbd_aio_zero(connection->handle, part,
 					   offset + at, done, flags));
 		at += part;
 	}
-	return settle(&batch, "write zeroes", offset, err) < 0 ? -1 : 1;
+	return 1;
 }
 
 /* On each connection: not every server flushes for all. */
 int nbd_flush_all(struct nbd *nbd, struct err *err)
 {
-	struct batch batch = { .nbd = nbd };
+	struct batch batch = { .nbd = nbd,
+			       .answered = PTHREAD_COND_INITIALIZER };
 	nbd_completion_callback done = { .callback = on_done,
 					 .user_data = &batch };
 
+	if (meet_zeros(nbd, 0, nbd->size, err) < 0)
+		return -1;
 	if (!nbd->can_flush)
 		return 0;
 	for (unsigned i = 0; i < nbd->count; i++) {
@@ -277,7 +353,9 @@ static bool find_extent(const struct status *status, uint64_t offset,
 static int ask_status(struct nbd *nbd, uint64_t offset, struct status *answer,
 		      struct err *err)
 {
-	struct batch batch = { .nbd = nbd, .answer = answer };
+	struct batch batch = { .nbd = nbd,
+			       .answered = PTHREAD_COND_INITIALIZER,
+			       .answer = answer };
 	nbd_extent_callback extent = { .callback = on_status,
 				       .user_data = &batch };
 	nbd_completion_callback done = { .callback = on_done,

@@ -61,7 +61,8 @@ int nbd_read_at(struct nbd *nbd, void *buf, size_t len, uint64_t offset,
 		struct err *err);
 int nbd_write_at(struct nbd *nbd, const void *buf, size_t len, uint64_t offset,
 		 struct err *err);
-/* `allocate`: no hole may be made. 1: done; 0: the server cannot. */
+/* `allocate`: no hole may be made. 1: on its way, done at the latest when it is
+ * flushed; 0: the server cannot. */
 int nbd_zero_at(struct nbd *nbd, uint64_t offset, uint64_t length,
 		bool allocate, struct err *err);
 /* Everything written so far is on the server's medium. */

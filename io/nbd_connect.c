@@ -300,8 +300,9 @@ struct nbd *nbd_open(int take_fd, const struct nbd_terms *terms,
 
 	nbd->terms = *terms;
 	pthread_mutex_init(&nbd->changing, NULL);
+	nbd->later.nbd = nbd;
+	pthread_cond_init(&nbd->later.answered, NULL);
 	pthread_mutex_init(&nbd->lock, NULL);
-	pthread_cond_init(&nbd->answered, NULL);
 	if (library_load(NBD_SONAME, names, &nbd->lib, err) < 0) {
 		if (take_fd >= 0)
 			close(take_fd);
@@ -322,8 +323,8 @@ struct nbd *nbd_close_all(struct nbd *nbd)
 	pthread_mutex_unlock(&nbd->lock);
 	while (nbd->count)
 		drop(&nbd->connection[--nbd->count]);
-	pthread_cond_destroy(&nbd->answered);
 	pthread_mutex_destroy(&nbd->lock);
+	pthread_cond_destroy(&nbd->later.answered);
 	pthread_mutex_destroy(&nbd->changing);
 	free(nbd);
 	return NULL;

@@ -16,6 +16,9 @@
 #define REQUEST_LEN ((size_t)(512 * KIB))
 #define REQUESTS_MOST (UNIT_LEN_MAX / REQUEST_LEN)
 
+/* Requests to write zeros that are on their way at most. */
+#define ZEROS_MOST 64
+
 /* Zeroes carry no bytes. */
 #define ZERO_LEN ((uint64_t)(1 * GIB))
 
@@ -85,6 +88,15 @@ struct connection {
 	bool moving;
 };
 
+/* Requests that belong together: one caller's. */
+struct batch {
+	struct nbd *nbd;
+	unsigned open; /* not answered yet */
+	int error;     /* the first errno, or 0 */
+	pthread_cond_t answered;
+	struct status *answer; /* block status: where it goes */
+};
+
 struct nbd {
 	struct libnbd lib;
 	struct nbd_terms terms;
@@ -94,19 +106,17 @@ struct nbd {
 	uint32_t block;
 	bool read_only, has_status, can_zero, can_flush;
 	pthread_mutex_t changing; /* parts of blocks */
+	/* Zeros on their way, which nobody waits for but who reads or writes
+	 * the same range, and the flush. The ranges since all were answered. */
+	struct batch later;
+	struct {
+		uint64_t offset, length;
+	} zeros[ZEROS_MOST];
+	unsigned zero_count;
 	pthread_mutex_t lock; /* of all below, and of the batches */
-	pthread_cond_t answered;
 	unsigned next; /* whose turn it is */
 	bool stop;
 	struct status status;
-};
-
-/* Requests that belong together: one caller's. */
-struct batch {
-	struct nbd *nbd;
-	unsigned open; /* not answered yet */
-	int error;     /* the first errno, or 0 */
-	struct status *answer; /* block status: where it goes */
 };
 
 /* nbd_connect.c: there is something to send. */
