@@ -51,8 +51,7 @@ static void print_layers(const struct image *image)
 		if (i < image->layers && image->layer[i].inside == LAYER_BLOCKS)
 			printf(", in blocks that can be read at random");
 		if (i < image->layers && *image->layer[i].member) {
-			printf(", member %" PRIu32 ": ",
-			       image->layer[i].number);
+			printf(", member ");
 			answer_text(image->layer[i].member);
 		}
 		putchar('\n');
