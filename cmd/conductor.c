@@ -215,6 +215,11 @@ int conductor_input_fd(const struct conductor *conductor)
 	return conductor->file[0].fd;
 }
 
+const struct remote *conductor_remote(const struct conductor *conductor)
+{
+	return &conductor->file[0].remote;
+}
+
 const char *conductor_name(const struct conductor *conductor)
 {
 	const char *name = conductor->file[0].name;

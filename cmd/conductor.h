@@ -32,6 +32,9 @@ int conductor_probe(struct conductor *conductor, struct image *out,
  * can be shared. Borrowed. */
 const struct stat *conductor_input(const struct conductor *conductor);
 int conductor_input_fd(const struct conductor *conductor);
+/* Where it is reached, if that is elsewhere; borrowed. */
+struct remote;
+const struct remote *conductor_remote(const struct conductor *conductor);
 /* Its name without folder, host and so on; "" when it has none. */
 const char *conductor_name(const struct conductor *conductor);
 

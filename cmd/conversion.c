@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "cmd/checksums.h"
+#include "cmd/nbd_uri.h"
 #include "cmd/signals.h"
 #include "transforms/tags.h"
 
@@ -115,6 +116,14 @@ int conversion_open(struct conversion *conversion, struct err *err)
 		if (remote_open(conversion->output, settings,
 				&conversion->server, err) < 0)
 			return -1;
+		const struct remote *input =
+			conductor_remote(conversion->conductor);
+
+		if (input->place == PROTOCOL_PLACE_NBD &&
+		    nbd_uri_same(&input->nbd, &conversion->server.nbd))
+			return err_set(err, ERR_CREATE,
+				       "%s: is the input itself; give another "
+				       "export", conversion->label);
 		conversion->out = output_elsewhere();
 	} else {
 		conversion->out = output_open(conversion->output, &options,

@@ -154,6 +154,8 @@ int nbd_uri_read(const char *url, const struct settings *settings,
 	out->connections = settings->remote.connections
 				   ? settings->remote.connections
 				   : NBD_CONNECTIONS;
+	out->timeout = settings->remote.timeout ? settings->remote.timeout
+						: NBD_TIMEOUT;
 	snprintf(out->port, sizeof out->port, NBD_PORT);
 	at += 3;
 	len = strcspn(at, "/?#");
@@ -173,6 +175,13 @@ int nbd_uri_read(const char *url, const struct settings *settings,
 				       "socket=PATH"
 				     : "nbd: such a URL is nbd://HOST/EXPORT");
 	return 0;
+}
+
+bool nbd_uri_same(const struct nbd_terms *a, const struct nbd_terms *b)
+{
+	return !strcmp(a->socket, b->socket) && !strcasecmp(a->host, b->host) &&
+	       (*a->socket || !strcmp(a->port, b->port)) &&
+	       !strcmp(a->export, b->export);
 }
 
 /* ---- connecting ---- */

@@ -19,6 +19,9 @@
 int nbd_uri_read(const char *url, const struct settings *settings,
 		 struct nbd_terms *out, struct err *err);
 
+/* Do both lead to one export? As far as names tell. */
+bool nbd_uri_same(const struct nbd_terms *a, const struct nbd_terms *b);
+
 /* A connected socket; -1 without an error for TLS, which connects by itself
  * (*fd). ERR_TEMPORARY when nobody is there, ERR_NO_INPUT where there is no
  * such socket. */

@@ -75,7 +75,8 @@ static void sent(struct batch *batch, struct connection *connection,
 	 * once is news to it. */
 	if (cookie >= 0) {
 		if (lib->nbd_aio_get_direction(connection->handle) &
-		    LIBNBD_AIO_DIRECTION_WRITE)
+			    LIBNBD_AIO_DIRECTION_WRITE ||
+		    lib->nbd_aio_in_flight(connection->handle) == 1)
 			nbd_wake(connection);
 		return;
 	}
@@ -122,7 +123,7 @@ static int read_blocks(struct nbd *nbd, void *buf, size_t len,
 					 .user_data = &batch };
 
 	for (size_t at = 0; at < len;) {
-		size_t part = (size_t)min_u64(len - at, REQUEST_LEN);
+		size_t part = (size_t)min_u64(len - at, nbd->request);
 		struct connection *connection = pick(nbd);
 
 		enter(&batch);
@@ -144,7 +145,7 @@ static int write_blocks(struct nbd *nbd, const void *buf, size_t len,
 					 .user_data = &batch };
 
 	for (size_t at = 0; at < len;) {
-		size_t part = (size_t)min_u64(len - at, REQUEST_LEN);
+		size_t part = (size_t)min_u64(len - at, nbd->request);
 		struct connection *connection = pick(nbd);
 
 		enter(&batch);

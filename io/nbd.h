@@ -31,6 +31,8 @@ struct nbd_terms {
 	char psk_file[NBD_NAME_LEN];	 /* or "" */
 	char user[64];			 /* for the PSK; "": our own */
 	uint32_t connections;		 /* at most */
+	uint32_t timeout; /* seconds of silence while something is asked for,
+			     after which it is gone; 0: none */
 };
 
 /* Where further connections come from. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -72,8 +73,20 @@ static void *move(void *opaque)
 			fds[0].events |= POLLIN;
 		if (direction & LIBNBD_AIO_DIRECTION_WRITE)
 			fds[0].events |= POLLOUT;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		int wait = -1;
+
+		/* Nobody waits for a server that is asked nothing. */
+		if (nbd->terms.timeout && lib->nbd_aio_in_flight(handle) > 0)
+			wait = (int)nbd->terms.timeout * 1000;
+		int ready = poll(fds, 2, wait);
+		if (ready < 0 && errno != EINTR)
 			break;
+		/* It is gone then: its requests are answered with errors. */
+		if (!ready) {
+			shutdown(fds[0].fd, SHUT_RDWR);
+			lib->nbd_aio_notify_read(handle);
+			continue;
+		}
 		if ((fds[1].revents & POLLIN) &&
 		    read(connection->wake, &count, sizeof count) < 0)
 			continue;
@@ -207,6 +220,7 @@ static int learn(struct nbd *nbd, struct err *err)
 	struct nbd_handle *handle = nbd->connection[0].handle;
 	int64_t size = lib->nbd_get_size(handle);
 	int64_t block = lib->nbd_get_block_size(handle, LIBNBD_SIZE_MINIMUM);
+	int64_t most = lib->nbd_get_block_size(handle, LIBNBD_SIZE_MAXIMUM);
 
 	if (size < 0 || (uint64_t)size > LIMIT_DISK_SIZE)
 		return err_set(err, ERR_LIMIT,
@@ -218,6 +232,12 @@ static int learn(struct nbd *nbd, struct err *err)
 			       "than the protocol allows", block);
 	nbd->size = (uint64_t)size;
 	nbd->block = block > 0 ? (uint32_t)block : 1;
+	nbd->request = REQUEST_LEN;
+	if (most > 0)
+		nbd->request = (size_t)max_u64(
+			round_down(min_u64((uint64_t)most, REQUEST_LEN),
+				   nbd->block),
+			nbd->block);
 	nbd->read_only = lib->nbd_is_read_only(handle) > 0;
 	nbd->can_zero = lib->nbd_can_zero(handle) > 0;
 	nbd->can_flush = lib->nbd_can_flush(handle) > 0;

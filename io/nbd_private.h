@@ -11,8 +11,7 @@
 #include "base/limits.h"
 #include "io/nbd.h"
 
-/* One request: small ones overlap better. Servers take at least this much
- * (protocol, "Block size constraints"). */
+/* One request, unless the server takes less: small ones overlap better. */
 #define REQUEST_LEN ((size_t)(512 * KIB))
 #define REQUESTS_MOST (UNIT_LEN_MAX / REQUEST_LEN)
 
@@ -66,6 +65,7 @@ struct status {
 	F(nbd_aio_get_fd)                                                 \
 	F(nbd_aio_is_dead)                                                \
 	F(nbd_aio_is_closed)                                              \
+	F(nbd_aio_in_flight)                                              \
 	F(nbd_aio_is_ready)                                               \
 	F(nbd_aio_notify_read)                                            \
 	F(nbd_aio_notify_write)                                           \
@@ -104,6 +104,7 @@ struct nbd {
 	unsigned count;
 	uint64_t size;
 	uint32_t block;
+	size_t request; /* bytes of one at most */
 	bool read_only, has_status, can_zero, can_flush;
 	pthread_mutex_t changing; /* parts of blocks */
 	/* Zeros on their way, which nobody waits for but who reads or writes

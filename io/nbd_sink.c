@@ -43,17 +43,26 @@ static int write_zeros(struct sink *sink, uint64_t offset, uint64_t length,
 	return 0;
 }
 
+/* Blocks that are zero only in part are written. */
 static int output_zero(struct sink *sink, uint64_t offset, uint64_t length,
 		       enum sink_zero how, struct err *err)
 {
-	int done = how == SINK_ZERO_WRITE
-			   ? 0
-			   : nbd_zero_at(of(sink), offset, length,
-					 how == SINK_ZERO_ALLOCATE, err);
+	uint64_t block = nbd_block(of(sink));
+	uint64_t from = round_up(offset, block);
+	uint64_t to = round_down(offset + length, block);
+	int done;
 
-	if (done)
-		return done < 0 ? -1 : 0;
-	return write_zeros(sink, offset, length, err);
+	if (how == SINK_ZERO_WRITE || from >= to)
+		return write_zeros(sink, offset, length, err);
+	if (from > offset &&
+	    write_zeros(sink, offset, from - offset, err) < 0)
+		return -1;
+	done = nbd_zero_at(of(sink), from, to - from,
+			   how == SINK_ZERO_ALLOCATE, err);
+	if (done < 0 ||
+	    (!done && write_zeros(sink, from, to - from, err) < 0))
+		return -1;
+	return write_zeros(sink, to, offset + length - to, err);
 }
 
 static int output_read(struct sink *sink, void *buf, size_t len,

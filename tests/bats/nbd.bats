@@ -159,6 +159,24 @@ qemu() {
 	fails 75 "*Connection refused" info nbd://127.0.0.1:1/
 }
 
+@test "the input's own export, blocks of other sizes, a silent server" {
+	here || return 0
+	cp disk.raw same.img
+	kit a file same.img
+	fails 73 "*is the input itself*" "$(url_of a)" "$(url_of a)"
+	same_bytes disk.raw same.img
+	head -c 5M /dev/urandom >target.img
+	kit b --filter=blocksize-policy file target.img \
+		blocksize-maximum=65536 blocksize-error-policy=error
+	runs 0 disk.qcow2 "$(url_of b)"
+	same_bytes disk.raw target.img
+	runs 0 "$(url_of b)" out.raw
+	same_bytes disk.raw out.raw
+	kit c --filter=noextents --filter=delay file disk.raw rdelay=20
+	fails 75 "*" --timeout 1 "$(url_of c)" none.raw
+	nothing_at none.raw
+}
+
 @test "a server's errors, and its end in the middle" {
 	here || return 0
 	kit a --filter=error file disk.raw error-pread=EIO \
