@@ -13,6 +13,7 @@
 #include "cmd/checksums.h"
 #include "cmd/nbd_uri.h"
 #include "cmd/signals.h"
+#include "cmd/trace_file.h"
 #include "transforms/tags.h"
 
 /* --consume removes a name: of a file that is one, not of a device. */
@@ -50,6 +51,7 @@ void conversion_tell_means(const struct conversion *conversion)
 int conversion_plan(struct conversion *conversion, struct err *err)
 {
 	const struct settings *settings = conversion->settings;
+	uint64_t begin = trace_now();
 
 	conversion->conductor = conductor_open(conversion->input, settings,
 					       conversion->ui, err);
@@ -58,6 +60,8 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->label);
+	trace_file_span(conversion->trace, "probe", begin);
+	begin = trace_now();
 	if (refuse_consume(conversion, err) < 0 ||
 	    checksums_make(settings, conversion->ui,
 			   conductor_name(conversion->conductor),
@@ -80,6 +84,7 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 		return err_in(err, "%s: %s (%s)", conversion->label,
 			      conversion->image.report.title,
 			      conversion->image.format);
+	trace_file_span(conversion->trace, "plan", begin);
 	return 0;
 }
 
@@ -157,6 +162,7 @@ static struct execution execution_of(struct conversion *conversion)
 				  ? &conversion->server
 				  : NULL,
 		.place = *conversion->place.name ? &conversion->place : NULL,
+		.trace = conversion->trace,
 		.ui = conversion->ui,
 	};
 }
@@ -173,19 +179,21 @@ static int blame(const struct conversion *conversion, struct err *err)
 int conversion_run(struct conversion *conversion, struct err *err)
 {
 	const struct execution execution = execution_of(conversion);
+	uint64_t begin = trace_now();
+	int result = execute_plan(&execution, &conversion->done, err);
 
-	return execute_plan(&execution, &conversion->done, err) < 0
-		       ? blame(conversion, err)
-		       : 0;
+	trace_file_span(conversion->trace, "run", begin);
+	return result < 0 ? blame(conversion, err) : 0;
 }
 
 int conversion_verify(struct conversion *conversion, struct err *err)
 {
 	const struct execution execution = execution_of(conversion);
+	uint64_t begin = trace_now();
+	int result = execute_verify(&execution, &conversion->done, err);
 
-	return execute_verify(&execution, &conversion->done, err) < 0
-		       ? blame(conversion, err)
-		       : 0;
+	trace_file_span(conversion->trace, "verify", begin);
+	return result < 0 ? blame(conversion, err) : 0;
 }
 
 static const char *last_tag(const struct conversion *conversion,

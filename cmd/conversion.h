@@ -19,6 +19,7 @@ struct conversion {
 	const char *label; /* of the input, for messages */
 	bool in_place;
 	struct ui *ui;
+	struct trace_file *trace; /* or NULL; borrowed */
 	struct conductor *conductor;
 	struct image image;
 	struct expectations expect;
@@ -30,6 +31,7 @@ struct conversion {
 	struct remote server; /* that the output is on */
 	struct member_place place; /* in an appliance */
 	struct protocol_done done;
+	uint64_t committing; /* nanoseconds */
 };
 
 /* Open the input, find out what it is, choose the plan. */

@@ -15,6 +15,8 @@
 #include "cmd/jobserver.h"
 #include "cmd/machine.h"
 #include "cmd/signals.h"
+#include "cmd/stage_table.h"
+#include "cmd/trace_file.h"
 
 /* The disks of an appliance share the first one's. */
 static bool owns_output(const struct conversion *list, unsigned i)
@@ -65,9 +67,12 @@ static int commit(struct conversion *list, unsigned count, struct err *err)
 {
 	struct depfile *depfile = list_files(list, count);
 	int result = depfile ? depfile_check(depfile, list->output, err) : 0;
+	uint64_t begin = trace_now();
 
 	if (!result)
 		result = commit_outputs(list, count, err);
+	list->committing = trace_now() - begin;
+	trace_file_span(list->trace, "commit", begin);
 	if (!result && depfile &&
 	    depfile_write(depfile, list->settings->depfile, list->output,
 			  err) < 0)
@@ -78,6 +83,8 @@ static int commit(struct conversion *list, unsigned count, struct err *err)
 	for (unsigned i = 0; i < count; i++) {
 		conversion_tell_losses(&list[i]);
 		conversion_tell_digest(&list[i]);
+		stage_table_tell(list[i].ui, &list[i].done,
+				 list[i].committing);
 	}
 	if (fflush(stdout) || ferror(stdout))
 		return err_sys(err, ERR_IO, "standard output");
@@ -139,10 +146,12 @@ static int convert(struct conversion *list, unsigned count, struct err *err)
 
 /* What all of a command's conversions have in common. */
 static void prepare(struct conversion *conversion,
-		    const struct settings *settings, struct ui *ui)
+		    const struct settings *settings, struct trace_file *trace,
+		    struct ui *ui)
 {
 	conversion->settings = settings;
 	conversion->ui = ui;
+	conversion->trace = trace;
 	conversion->server.socket = -1;
 }
 
@@ -170,9 +179,15 @@ static void begin(const struct settings *settings, struct settings *own)
 					   machine_processors());
 }
 
-static int end(struct ui *take_ui, int result, struct err *err)
+static int end(struct ui *take_ui, struct trace_file *take_trace, int result,
+	       struct err *err)
 {
+	struct err failure;
 	int status;
+
+	/* What went wrong before is what counts. */
+	if (trace_file_close(take_trace, result < 0 ? &failure : err) < 0)
+		result = -1;
 
 	jobserver_give_back();
 	status = ui_end(take_ui, result < 0 ? err : NULL);
@@ -184,27 +199,31 @@ static int run(const struct settings *settings, unsigned count,
 	       const char *output, bool in_place)
 {
 	struct conversion *list = mem_zalloc(count * sizeof *list);
+	struct trace_file *trace;
 	struct ui *ui = ui_open(settings);
 	struct err err = { .kind = ERR_NONE };
 	struct settings own;
 	int result;
 
 	begin(settings, &own);
+	result = trace_file_open(settings, &trace, &err);
 	for (unsigned i = 0; i < count; i++) {
-		prepare(&list[i], &own, ui);
+		prepare(&list[i], &own, trace, ui);
 		list[i].input = settings->argument[i];
 		list[i].label = settings->label[i];
 		list[i].output = output;
 		list[i].in_place = in_place;
 	}
-	result = convert(list, count, &err);
+	if (!result)
+		result = convert(list, count, &err);
 	clear(list, count);
 	free(list);
-	return end(ui, result, &err);
+	return end(ui, trace, result, &err);
 }
 
 /* Each disk is a conversion with a --member of its own. */
-static int convert_all(const struct settings *settings, struct ui *ui,
+static int convert_all(const struct settings *settings,
+		       struct trace_file *trace, struct ui *ui,
 		       const struct disk_list *disks, struct err *err)
 {
 	struct conversion *list = mem_zalloc(disks->count * sizeof *list);
@@ -215,7 +234,7 @@ static int convert_all(const struct settings *settings, struct ui *ui,
 		own[i] = *settings;
 		own[i].member = *disks->disk[i].member ? disks->disk[i].member
 						       : NULL;
-		prepare(&list[i], &own[i], ui);
+		prepare(&list[i], &own[i], trace, ui);
 		list[i].input = settings->argument[0];
 		list[i].label = settings->label[0];
 		list[i].output = disks->disk[i].path;
@@ -230,21 +249,24 @@ static int convert_all(const struct settings *settings, struct ui *ui,
 static int run_all(const struct settings *settings)
 {
 	struct disk_list *disks = mem_zalloc(sizeof *disks);
+	struct trace_file *trace;
 	struct ui *ui = ui_open(settings);
 	struct err err = { .kind = ERR_NONE };
 	struct settings own;
 	int result;
 
 	begin(settings, &own);
-	result = all_disks_find(&own, ui, disks, &err);
+	result = trace_file_open(settings, &trace, &err);
+	if (!result)
+		result = all_disks_find(&own, ui, disks, &err);
 	if (!result && settings->dry_run)
 		for (unsigned i = 0; i < disks->count; i++)
 			ui_note(ui, LOG_NOTE, disks->disk[i].path);
 	else if (!result)
-		result = convert_all(&own, ui, disks, &err);
+		result = convert_all(&own, trace, ui, disks, &err);
 	all_disks_clear(disks);
 	free(disks);
-	return end(ui, result, &err);
+	return end(ui, trace, result, &err);
 }
 
 int command_convert(const struct settings *settings)

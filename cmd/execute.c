@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/job.h"
 #include "cmd/remote_ssh.h"
 #include "cmd/tool.h"
+#include "cmd/trace_file.h"
 #include "io/spool.h"
-#include "transforms/catalogue.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
@@ -85,102 +86,26 @@ static bool needs_spool(const struct plan *plan, unsigned first, unsigned end)
 	return false;
 }
 
-/* Without its folder. One that is too long is none: parts cannot be named
- * after it. */
-static void set_name(char *out, size_t room, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-
-	snprintf(out, room, "%s", strlen(name) < room ? name : "");
-}
-
-/* What is verified by a run: all of what it reads of the input, and of what
- * an earlier run put aside only what that one did not go into. */
-static void set_expectations(const struct place *place, struct job *job)
-{
-	const struct price_list *list =
-		&place->execution->planning->price_list;
-	unsigned inside = state_depth(&job->start, TAG_WRAPS);
-
-	if (place->at_output)
-		return;
-	for (unsigned i = 0; i < list->expect.count; i++) {
-		const struct expectation *one = &list->expect.list[i];
-		bool seen = one->depth + inside <= job->layers ||
-			    strcmp(job->start.tag[TAG_LAYOUT], "original");
-
-		if (place->temp_fd < 0 || !seen)
-			job->expect.list[job->expect.count++] = *one;
-	}
-}
-
 static void fill_job(const struct place *place, unsigned first, unsigned end,
 		     bool aside, struct job *job)
 {
-	const struct execution *execution = place->execution;
-	const struct settings *settings = execution->settings;
-	const struct target *target = &execution->planning->target;
-	const struct plan *plan = execution->plan;
-	bool device = !to_file(execution) &&
-		      output_kind(execution->output) != OUTPUT_STREAM;
+	const struct job_piece piece = { .first = first,
+					 .end = end,
+					 .aside = aside,
+					 .at_temp = place->temp_fd >= 0,
+					 .at_output = place->at_output };
 
-	memset(job, 0, sizeof *job);
-	for (unsigned i = first; i < end; i++)
-		job->step[job->count++] =
-			catalogue_index(plan->step[i].transition);
-	job->start = plan->step[first].before;
-	job->goal = execution->planning->problem.goal;
-	job->made = place->temp_fd >= 0 || place->at_output;
-	job->layers = execution->planning->price_list.image.layers;
-	memcpy(job->layer, execution->planning->price_list.image.layer,
-	       sizeof job->layer);
-	set_expectations(place, job);
-	snprintf(job->format, sizeof job->format, "%s",
-		 job->start.tag[TAG_FORMAT]);
-	job->stated = settings->from != NULL;
-	job->output_append = !aside && !to_file(execution) && !device;
-	if (!aside && execution->server) {
-		job->output_export = true;
-		job->nbd = execution->server->nbd;
-	}
-	job->measure = !aside && !execution->output;
-	job->output_fresh = !aside && device && settings->target_is_zero;
-	job->sync = settings->sync;
-	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
-	job->allow_cut = settings->shrink;
-	job->no_pad = !settings->pad;
-	job->references = settings->allow_references;
-	job->digest = settings->digest || settings->verify;
-	job->threads = execution->planning->price_list.threads;
-	/* Threads that wait for a server take nobody's processor. */
-	if ((execution->server || execution->planning->price_list.remote) &&
-	    !settings->threads && !settings->jobs && !settings->memory &&
-	    job->threads < 4)
-		job->threads = 4;
-	job->memory = execution->planning->price_list.memory;
-	job->wrap_level = settings->wrap_level;
-	snprintf(job->member_name, sizeof job->member_name, "%s",
-		 execution->place ? execution->place->name
-				  : target->member_name);
-	if (execution->place) {
-		job->member_offset = execution->place->offset;
-		job->member_digest = execution->place->digest;
-	}
-	job->tar_dialect = settings->tar_dialect;
-	job->member_time = settings->source_date;
-	job->create = target->create;
-	if (!aside && to_file(execution) && execution->output_path)
-		set_name(job->create.name, sizeof job->create.name,
-			 execution->output_path);
-	job->sector_size = settings->sector_size;
-	set_name(job->name, sizeof job->name, conductor_name(execution->input));
-	if (settings->member)
-		snprintf(job->member, sizeof job->member, "%s",
-			 settings->member);
-	if (settings->snapshot)
-		snprintf(job->snapshot, sizeof job->snapshot, "%s",
-			 settings->snapshot);
+	job_fill(place->execution, &piece, job);
+}
+
+/* No descriptor but what is read. */
+static void only_input(const struct place *place, int fds[PROTOCOL_FDS],
+		       int input)
+{
+	for (unsigned i = 0; i < PROTOCOL_FDS; i++)
+		fds[i] = -1;
+	fds[PROTOCOL_FD_INPUT] = input;
+	fds[PROTOCOL_FD_TRACE] = trace_file_fd(place->execution->trace);
 }
 
 static int run_worker(struct place *place, const struct job *job,
@@ -208,6 +133,13 @@ static int run_worker(struct place *place, const struct job *job,
 		done->spooled += now->spooled;
 		done->measured += now->measured;
 		done->made = now->made;
+		done->wall += now->wall;
+		done->processor += now->processor;
+		for (unsigned i = 0; i < STAGE_COUNT; i++) {
+			done->stage[i].busy += now->stage[i].busy;
+			done->stage[i].bytes += now->stage[i].bytes;
+			done->stage[i].waiting += now->stage[i].waiting;
+		}
 		done->verified += now->verified;
 		if (now->has_size) {
 			done->has_size = true;
@@ -288,8 +220,9 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	AUTO_FD int spool = -1;
 	AUTO_FD int server_fd = -1;
 	struct tool_server server;
-	int fds[PROTOCOL_FDS] = { reading_fd(place), -1, -1, -1, -1, -1 };
+	int fds[PROTOCOL_FDS];
 
+	only_input(place, fds, reading_fd(place));
 	fill_job(place, first, end, aside || !moves, job);
 	if (aside)
 		temp = open_temp(execution, err);
@@ -328,9 +261,9 @@ static int run_at_rest(struct place *place, unsigned at, int spool,
 		       struct protocol_done *done, struct err *err)
 {
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
-	int fds[PROTOCOL_FDS] = { output_fd(place->execution->output), -1, -1,
-				  -1, -1, -1 };
+	int fds[PROTOCOL_FDS];
 
+	only_input(place, fds, output_fd(place->execution->output));
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	place->at_output = true;
 	/* resize in place: the input worker has another view of the file. */
@@ -530,11 +463,11 @@ int execute_verify(const struct execution *execution,
 	const struct plan *plan = execution->plan;
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int spool = -1;
-	int fds[PROTOCOL_FDS] = { output_fd(execution->output), -1, -1, -1,
-				  -1, -1 };
+	int fds[PROTOCOL_FDS];
 
 	if (!execution->settings->verify || !done->has_digest)
 		return 0;
+	only_input(&place, fds, output_fd(execution->output));
 	fill_job(&place, 0, 0, false, job);
 	job->output_export = false;
 	job->start = plan->step[plan->count - 1].after;

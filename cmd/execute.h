@@ -13,6 +13,8 @@
 #include "cmd/remote.h"
 #include "io/output.h"
 
+struct trace_file;
+
 struct execution {
 	const struct settings *settings;
 	const struct planning *planning;
@@ -26,6 +28,7 @@ struct execution {
 	struct remote *server; /* that the output is on; or NULL */
 	/* The disk of an appliance: its place, and what it is called; or NULL. */
 	const struct member_place *place;
+	struct trace_file *trace; /* or NULL */
 	struct ui *ui;
 };
 

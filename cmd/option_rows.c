@@ -250,6 +250,15 @@ static int apply_plan(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_trace(struct settings *settings, const char *text,
+		       struct err *err)
+{
+	if (!*text || !strcmp(text, "-"))
+		return err_set(err, ERR_USAGE, "a file is needed");
+	settings->trace = text;
+	return 0;
+}
+
 static int apply_bar(struct settings *settings, const char *text,
 		     struct err *err)
 {
@@ -421,6 +430,8 @@ const struct option_row option_rows[] = {
 	  SHAPED | RESIZE | COMPARE, CALL(apply_bar) },
 	{ "progress", 0, "STYLE", "show progress: bar, json or none",
 	  SHAPED | RESIZE | COMPARE, CALL(apply_progress) },
+	{ "trace", 0, "FILE", "say in FILE, for chrome://tracing, what took when",
+	  CONVERT | RESIZE, CALL(apply_trace) },
 	{ "quiet", 'q', NULL, "errors only", OPTION_FOR_ALL, ON(quiet) },
 	{ "verbose", 'v', NULL, "say how things were decided", OPTION_FOR_ALL,
 	  ON(verbose) },

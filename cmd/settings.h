@@ -67,6 +67,7 @@ struct settings {
 	unsigned checksum_count;
 	const char *ssh_config; /* a file, for ssh:// inputs; or NULL */
 	const char *plan;	    /* --plan: a number or an id; or NULL */
+	const char *trace; /* a file for what was done when; or NULL */
 	enum progress_style progress;
 	unsigned threads; /* 0: as many as there are */
 	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */

@@ -85,6 +85,17 @@ static struct json *event(const char *name)
 	return json;
 }
 
+struct json *ui_event(const struct ui *ui, const char *name)
+{
+	return ui->style == PROGRESS_JSON ? event(name) : NULL;
+}
+
+void ui_say_event(struct json *take)
+{
+	if (take)
+		say_json(take);
+}
+
 static void say(struct ui *ui, const char *what, const char *text)
 {
 	wipe(ui);

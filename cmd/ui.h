@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/settings.h"
 
+struct json;
 struct ui;
 
 struct ui *ui_open(const struct settings *settings);
@@ -21,6 +22,10 @@ void ui_note(struct ui *ui, enum log_level level, const char *text);
 void ui_step(struct ui *ui, const char *step);
 /* `total` 0: unknown. Draws at most ten times a second. */
 void ui_progress(struct ui *ui, uint64_t done, uint64_t total);
+/* With --progress=json {"event":NAME, ...}; otherwise nothing. `take` is an
+ * object of ui_event, which is NULL then. */
+struct json *ui_event(const struct ui *ui, const char *name);
+void ui_say_event(struct json *take);
 /* The end: the bar is completed or wiped, a last JSON object says how it went
  * ({"event":"done","status":0,...}); an error is one line "imgconv: MESSAGE"
  * (shown even with -q). Returns the exit status. */

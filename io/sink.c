@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/stages.h"
 #include "io/zero.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -88,20 +89,26 @@ static int fill_gap(struct sink *sink, uint64_t offset, struct err *err)
 int sink_write(struct sink *sink, const void *buf, size_t len, uint64_t offset,
 	       struct err *err)
 {
+	uint64_t begin = stages_begin(sink->stages);
+	int result;
+
 	if (!len)
 		return 0;
 	if (check_range(sink, offset, len, err) || fill_gap(sink, offset, err))
 		return -1;
-	if (sink->ops->write(sink, buf, len, offset, err))
-		return -1;
-	if (!sink->seekable)
+	result = sink->ops->write(sink, buf, len, offset, err);
+	stages_end(sink->stages, SPAN_WRITE, begin, len);
+	if (!result && !sink->seekable)
 		sink->position = offset + len;
-	return 0;
+	return result;
 }
 
 int sink_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	      enum sink_zero how, struct err *err)
 {
+	uint64_t begin = stages_begin(sink->stages);
+	int result;
+
 	if (!length)
 		return 0;
 	if (check_range(sink, offset, length, err) ||
@@ -109,11 +116,12 @@ int sink_zero(struct sink *sink, uint64_t offset, uint64_t length,
 		return -1;
 	if (sink->seekable && sink->fresh && how == SINK_ZERO_SPARSE)
 		return 0;
-	if (put_zeros(sink, offset, length, how, err))
-		return -1;
-	if (!sink->seekable)
+	result = put_zeros(sink, offset, length, how, err);
+	/* Not bytes: a hole of a TiB would be the fastest disk there is. */
+	stages_end(sink->stages, SPAN_WRITE, begin, 0);
+	if (!result && !sink->seekable)
 		sink->position = offset + length;
-	return 0;
+	return result;
 }
 
 int sink_read(struct sink *sink, void *buf, size_t len, uint64_t offset,

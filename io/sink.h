@@ -58,6 +58,8 @@ struct sink {
 		       sink takes this over, and clears it there */
 	int fd;	    /* for copy offload and for reading back, or -1; borrowed */
 	uint64_t capacity; /* a device's size; UINT64_MAX: no bound known */
+	/* Times what is written; borrowed, NULL: nobody wants to know. */
+	struct stages *stages;
 	/* The gateway's own, for append-only sinks. */
 	uint64_t position;
 	bool finished;

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "io/stages.h"
 
 /* How much of a stream is dropped at once: a pipe's usual capacity. */
 #define DROP_LEN ((size_t)65536)
@@ -91,12 +92,9 @@ static int drop_until(struct source *source, uint64_t offset, struct err *err)
 	return 0;
 }
 
-int source_read(struct source *source, void *buf, size_t len, uint64_t offset,
-		size_t *got, struct err *err)
+static int read_any(struct source *source, void *buf, size_t len,
+		    uint64_t offset, size_t *got, struct err *err)
 {
-	*got = 0;
-	if (!len)
-		return 0;
 	if (source->seekable)
 		return read_seekable(source, buf, len, offset, got, err);
 	if (offset < source->position)
@@ -109,6 +107,20 @@ int source_read(struct source *source, void *buf, size_t len, uint64_t offset,
 	if (source->position < offset)
 		return 0; /* the end came first */
 	return read_stream(source, buf, len, got, err);
+}
+
+int source_read(struct source *source, void *buf, size_t len, uint64_t offset,
+		size_t *got, struct err *err)
+{
+	uint64_t begin = stages_begin(source->stages);
+	int result;
+
+	*got = 0;
+	if (!len)
+		return 0;
+	result = read_any(source, buf, len, offset, got, err);
+	stages_end(source->stages, SPAN_READ, begin, *got);
+	return result;
 }
 
 int source_read_all(struct source *source, void *buf, size_t len,

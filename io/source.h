@@ -59,6 +59,8 @@ struct source {
 	 * or -1. Borrowed. */
 	int fd;
 	uint64_t fd_base;
+	/* Times what is read; borrowed, NULL: nobody wants to know. */
+	struct stages *stages;
 	/* The gateway's own, for streams: bytes handed out so far. */
 	uint64_t position;
 	/* The stream's last bytes, all of them as soon as size_known, which is

@@ -31,6 +31,7 @@
 #include "formats/probe.h"
 #include "io/digest_source.h"
 #include "io/nbd.h"
+#include "io/stages.h"
 #include "planner/plan.h"
 #include "planner/state.h"
 
@@ -112,6 +113,7 @@ enum protocol_fd {
 	PROTOCOL_FD_DATA, /* a qcow2's external data file, being written */
 	PROTOCOL_FD_SPOOL,
 	PROTOCOL_FD_SERVED, /* a socket on which a program serves the input */
+	PROTOCOL_FD_TRACE,  /* where a run writes its spans (io/trace.h) */
 	PROTOCOL_FDS
 };
 
@@ -268,6 +270,8 @@ struct protocol_done {
 	uint64_t spooled; /* bytes kept aside by a walk */
 	uint32_t verified; /* expectations that were met */
 	uint64_t measured; /* bytes the output's files would have */
+	struct stage_row stage[STAGE_COUNT]; /* where a run's time went */
+	uint64_t wall, processor; /* nanoseconds it took, of all threads */
 	/* check */
 	uint64_t corruptions, leaks;
 	/* compare */

@@ -67,12 +67,15 @@ static void ring_fail(struct ring *ring, const struct err *err)
 static void ring_fetch(struct ring *ring, void *context, struct err *err)
 {
 	struct ring_slot *slot = ring_at(ring, ring->next);
+	uint64_t begin;
 	int got;
 
 	ring->fetching = true;
 	slot->state = SLOT_BUSY;
 	pthread_mutex_unlock(&ring->mutex);
+	begin = stages_begin(ring->pump->stages);
 	got = pump_fetch(&ring->feed, &slot->work, err);
+	stages_end(ring->pump->stages, SPAN_FETCH, begin, 0);
 	pthread_mutex_lock(&ring->mutex);
 	ring->fetching = false;
 	if (got <= 0) {
@@ -122,6 +125,23 @@ static void ring_place(struct ring *ring, struct err *err)
 	pthread_cond_broadcast(&ring->change);
 }
 
+/* Why is there nothing to do? */
+static enum span ring_obstacle(struct ring *ring)
+{
+	if (ring->fetching)
+		return SPAN_WAIT_FETCH;
+	return ring->placing ? SPAN_WAIT_PLACE : SPAN_WAIT_WORK;
+}
+
+static void ring_wait(struct ring *ring)
+{
+	enum span obstacle = ring_obstacle(ring);
+	uint64_t begin = stages_begin(ring->pump->stages);
+
+	pthread_cond_wait(&ring->change, &ring->mutex);
+	stages_end(ring->pump->stages, obstacle, begin, 0);
+}
+
 static void *ring_thread(void *argument)
 {
 	struct ring *ring = argument;
@@ -142,7 +162,7 @@ static void *ring_thread(void *argument)
 		else if (ring_can_fetch(ring))
 			ring_fetch(ring, context, &err);
 		else
-			pthread_cond_wait(&ring->change, &ring->mutex);
+			ring_wait(ring);
 	}
 	pthread_mutex_unlock(&ring->mutex);
 	pump_context_close(&ring->feed, context);
@@ -167,16 +187,21 @@ static void ring_run(struct ring *ring)
 static int ring_finish(struct ring *ring, struct err *err)
 {
 	struct pump *pump = ring->pump;
+	uint64_t begin;
+	int result;
 
 	if (ring->stop) {
 		*err = ring->err;
 		return -1;
 	}
-	if (pump_feed_end(&ring->feed, err) < 0)
-		return -1;
-	if (pump->check && pump->check(pump->check_opaque, err) < 0)
-		return -1;
-	return writer_finish(pump->writer, pump->padded, err);
+	begin = stages_begin_finish(pump->stages);
+	result = pump_feed_end(&ring->feed, err);
+	if (!result && pump->check)
+		result = pump->check(pump->check_opaque, err);
+	if (!result)
+		result = writer_finish(pump->writer, pump->padded, err);
+	stages_end(pump->stages, SPAN_FINISH, begin, 0);
+	return result;
 }
 
 int pump_run(struct pump *pump, struct err *err)

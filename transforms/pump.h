@@ -21,6 +21,7 @@
 #include "formats/walk.h"
 #include "formats/writer.h"
 #include "io/digest.h"
+#include "io/stages.h"
 
 struct pump {
 	/* In: one of disk and walk, both borrowed, as is the writer. */
@@ -39,6 +40,7 @@ struct pump {
 	int (*check)(void *opaque, struct err *err);
 	void *check_opaque;
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
+	struct stages *stages; /* borrowed; NULL: nobody wants to know */
 	/* Called from one thread at a time; `total` 0 when unknown. */
 	void (*progress)(void *opaque, uint64_t done, uint64_t total);
 	void *opaque;

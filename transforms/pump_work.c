@@ -104,25 +104,37 @@ static void find_zeros(struct pump_feed *feed, struct pump_slot *slot)
 int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	      struct err *err)
 {
+	struct stages *stages = feed->pump->stages;
 	struct pump_context *mine = context;
+	uint64_t begin = stages_begin(stages);
 	size_t end;
+	int result;
 
 	if (slot->kind != SLOT_UNIT)
 		return 0;
-	if (read_unit(feed, slot, mine, err) < 0)
+	result = read_unit(feed, slot, mine, err);
+	stages_end(stages, SPAN_GUEST, begin, slot->length);
+	if (result < 0)
 		return -1;
 	/* The buffer was used before: what pads the end must be zero, up to
 	 * the granule's end. */
 	end = round_up(slot->unit.len, feed->pump->writer->granule);
 	memset(slot->unit.data + slot->length, 0,
 	       min_u64(end, slot->unit.room) - slot->length);
+	begin = stages_begin(stages);
 	find_zeros(feed, slot);
-	return writer_encode(feed->pump->writer, mine->writer, &slot->unit,
-			     err);
+	stages_end(stages, SPAN_SCAN, begin, slot->length);
+	if (!feed->pump->writer->ops->encode)
+		return 0;
+	begin = stages_begin(stages);
+	result = writer_encode(feed->pump->writer, mine->writer, &slot->unit,
+			       err);
+	stages_end(stages, SPAN_ENCODE, begin, slot->length);
+	return result;
 }
 
-int pump_place(struct pump_feed *feed, struct pump_slot *slot,
-	       struct err *err)
+static int place(struct pump_feed *feed, struct pump_slot *slot,
+		 struct err *err)
 {
 	struct pump *pump = feed->pump;
 
@@ -145,6 +157,17 @@ int pump_place(struct pump_feed *feed, struct pump_slot *slot,
 				   (size_t)slot->length);
 		return writer_place(pump->writer, &slot->unit, err);
 	}
+}
+
+int pump_place(struct pump_feed *feed, struct pump_slot *slot,
+	       struct err *err)
+{
+	uint64_t begin = stages_begin(feed->pump->stages);
+	int result = place(feed, slot, err);
+
+	stages_end(feed->pump->stages, SPAN_PLACE, begin,
+		   slot->kind == SLOT_RANGE ? 0 : slot->length);
+	return result;
 }
 
 /* The file system would not share these after all: by hand. */
@@ -185,12 +208,15 @@ static int clone_run(struct pump_feed *feed, struct pump_slot *slot,
 int pump_store(struct pump_feed *feed, struct pump_slot *slot,
 	       struct err *err)
 {
+	uint64_t begin = stages_begin(feed->pump->stages);
 	int result = 0;
 
 	if (slot->kind == SLOT_CLONE)
 		result = clone_run(feed, slot, err);
 	else if (slot->kind == SLOT_UNIT)
 		result = writer_store(&slot->unit, err);
+	stages_end(feed->pump->stages, SPAN_STORE, begin,
+		   slot->kind == SLOT_RANGE ? 0 : slot->length);
 	unit_reset(&slot->unit);
 	return result;
 }

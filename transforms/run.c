@@ -176,6 +176,8 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 
 	if (sink && run->job->output_fresh)
 		sink->fresh = true;
+	if (sink)
+		sink->stages = run->stages;
 	/* The last wrap is the outermost: nearest to the file. */
 	for (unsigned i = build->wraps; sink && i-- > 0;)
 		sink = open_wrap(run, build, build->wrap[i], sink, room, done,
@@ -237,6 +239,7 @@ static int make_survey(const struct run *run, struct build *build,
 			     .threads = run->job->threads,
 			     .pad = pad_end,
 			     .pad_opaque = &padding,
+			     .stages = run->stages,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 	return pump_run(&pump, err);
@@ -340,6 +343,7 @@ static int pump_build(const struct run *run, struct build *build,
 			     .pad_opaque = &padding,
 			     .check = check_end,
 			     .check_opaque = build,
+			     .stages = run->stages,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 
@@ -397,6 +401,7 @@ static int run_pipeline(const struct run *run, struct build *build,
 			      : files_image_sink(fd, run->job->sync, err);
 		if (!data)
 			return -1;
+		data->stages = run->stages;
 	}
 	writer = make_writer(run, build, sink, data, &survey, err);
 	if (writer)
@@ -405,12 +410,9 @@ static int run_pipeline(const struct run *run, struct build *build,
 	return result;
 }
 
-int run_job(const struct run *run, struct protocol_done *done,
-	    struct err *err)
+static int run_steps(const struct run *run, struct protocol_done *done,
+		     struct err *err)
 {
-	if (run->job->verify)
-		return run_verify(run, err);
-
 	struct plan_step *step = mem_zalloc(JOB_STEPS * sizeof *step);
 	struct build *build = mem_zalloc(sizeof *build);
 	int result = restore_steps(run->job, step, err);
@@ -432,5 +434,17 @@ int run_job(const struct run *run, struct protocol_done *done,
 	}
 	free(build);
 	free(step);
+	return result;
+}
+
+int run_job(const struct run *run, struct protocol_done *done,
+	    struct err *err)
+{
+	int result;
+
+	run->input->stages = run->stages;
+	result = run->job->verify ? run_verify(run, err)
+				  : run_steps(run, done, err);
+	run->input->stages = NULL;
 	return result;
 }

@@ -115,6 +115,7 @@ static int digest_back(struct read_back *back, unsigned char *digest,
 			     .writer = nowhere,
 			     .threads = run->job->threads,
 			     .digest = digest_open(),
+			     .stages = run->stages,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 	int result = pump_run(&pump, err);

@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "io/channel.h"
 #include "io/files.h"
+#include "io/stages.h"
+#include "io/trace.h"
 #include "transforms/input.h"
 #include "transforms/inspect.h"
 #include "transforms/run.h"
@@ -169,39 +171,67 @@ static int connect_output(void *opaque, struct err *err)
 								       : fd;
 }
 
-static void serve_run(struct worker *worker, const struct job *job)
+static int run_attached(struct worker *worker, const struct job *job,
+			struct worker_parts *parts, struct stages *stages,
+			struct protocol_done *done, struct err *err)
 {
 	struct run_events events = { worker_step, worker_progress, worker };
+	struct run run = {
+		.job = job,
+		.input = input_source(worker->input[0]),
+		.output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
+		.data_fd = worker->fd[PROTOCOL_FD_DATA],
+		.spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
+		.more = { connect_output, worker },
+		.served_fd = &worker->fd[PROTOCOL_FD_SERVED],
+		.references = job->references
+				      ? worker_references_of(
+						&worker->references, 0)
+				      : NULL,
+		.parts = &parts->base,
+		.stages = stages,
+		.log = &worker->log,
+		.events = &events,
+	};
+
+	return run_job(&run, done, err);
+}
+
+/* Nanoseconds, of all threads. */
+static uint64_t processor_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void serve_run(struct worker *worker, const struct job *job)
+{
 	AUTO_FREE struct worker_parts *parts = mem_zalloc(sizeof *parts);
-	struct protocol_done done = { .differs = false };
+	AUTO_FREE struct protocol_done *done = mem_zalloc(sizeof *done);
+	int trace_fd = worker->fd[PROTOCOL_FD_TRACE];
+	struct trace *trace =
+		trace_fd < 0 ? NULL : trace_open(trace_fd, "worker");
+	struct stages *stages = stages_open(trace);
+	uint64_t begin = trace_now(), processor = processor_time();
 	struct err err;
 	int result = attach_input(worker, 0, &err);
 
 	worker_parts_init(parts, worker->channel, &worker->sending);
 	parts->sync = job->sync;
+	parts->stages = stages;
 	if (job->measure)
-		parts->measured = &done.measured;
-
-	if (!result) {
-		struct run run = { .job = job,
-				   .input = input_source(worker->input[0]),
-				   .output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
-				   .data_fd = worker->fd[PROTOCOL_FD_DATA],
-				   .spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
-				   .more = { connect_output, worker },
-				   .served_fd =
-					&worker->fd[PROTOCOL_FD_SERVED],
-				   .references = job->references
-					? worker_references_of(
-						&worker->references, 0)
-					: NULL,
-				   .parts = &parts->base,
-				   .log = &worker->log,
-				   .events = &events };
-		result = run_job(&run, &done, &err);
-		worker_parts_clear(parts);
-	}
-	worker_done(worker, result, &done, &err);
+		parts->measured = &done->measured;
+	if (!result)
+		result = run_attached(worker, job, parts, stages, done, &err);
+	worker_parts_clear(parts);
+	stages_rows(stages, done->stage);
+	done->wall = trace_now() - begin;
+	done->processor = processor_time() - processor;
+	stages_close(stages);
+	trace_close(trace);
+	worker_done(worker, result, done, &err);
 }
 
 struct worker_check {

@@ -34,6 +34,8 @@ static struct sink *open_part(struct parts *base, const char *name,
 		sink = files_image_sink(fd, parts->sync, err);
 	}
 	if (sink)
+		sink->stages = parts->stages;
+	if (sink)
 		parts->sink[parts->count++] = sink;
 	return sink;
 }

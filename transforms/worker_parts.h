@@ -22,6 +22,7 @@ struct worker_parts {
 	pthread_mutex_t *sending;
 	/* Not NULL: nothing is asked for, only added up here. */
 	uint64_t *measured;
+	struct stages *stages; /* times the writing; borrowed */
 	bool sync;   /* on a device the order holds over a power cut */
 	unsigned count;
 	struct sink *sink[WORKER_PARTS_MAX];

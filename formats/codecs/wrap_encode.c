@@ -17,6 +17,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "io/stages.h"
 
 enum job_state { JOB_FREE, JOB_WAITING, JOB_ENCODING, JOB_DONE, JOB_FAILED };
 
@@ -72,10 +73,14 @@ static struct job *job_of(struct pipeline *pipeline, uint64_t number)
 static int encode_bytes(struct worker *worker, struct job *job)
 {
 	struct pipeline *pipeline = worker->pipeline;
-
-	return pipeline->codec->encode_block(
+	struct stages *stages = pipeline->inner->stages;
+	uint64_t begin = stages_begin(stages);
+	int result = pipeline->codec->encode_block(
 		worker->encoder, job->in, job->in_len, job->out,
 		pipeline->bound, &job->out_len, &job->err);
+
+	stages_end(stages, SPAN_ENCODE, begin, job->in_len);
+	return result;
 }
 
 /* Blocks of zeros are all the same, and sparse disks are full of them. */
