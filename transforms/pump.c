@@ -29,6 +29,7 @@ struct ring {
 	struct ring_slot *slot;
 	unsigned count;
 	uint64_t next, turn;
+	unsigned waiting; /* threads */
 	bool fetching, placing, fetched_all, stop;
 	struct err err;	 /* the first failure */
 };
@@ -55,6 +56,20 @@ static bool ring_done(const struct ring *ring)
 	return ring->fetched_all && ring->turn == ring->next;
 }
 
+/*
+ * Called by a thread that is about to work without the mutex: what else can
+ * be done is for another. One is woken, which does the same when it has
+ * chosen: nobody is woken in vain, however many there are. Whoever changes a
+ * state goes on to look for work itself, so nothing is missed; only the end
+ * is told to all.
+ */
+static void ring_unlock(struct ring *ring)
+{
+	if (ring->waiting && (ring_can_place(ring) || ring_can_fetch(ring)))
+		pthread_cond_signal(&ring->change);
+	pthread_mutex_unlock(&ring->mutex);
+}
+
 static void ring_fail(struct ring *ring, const struct err *err)
 {
 	if (!ring->stop)
@@ -72,7 +87,7 @@ static void ring_fetch(struct ring *ring, void *context, struct err *err)
 
 	ring->fetching = true;
 	slot->state = SLOT_BUSY;
-	pthread_mutex_unlock(&ring->mutex);
+	ring_unlock(ring);
 	begin = stages_begin(ring->pump->stages);
 	got = pump_fetch(&ring->feed, &slot->work, err);
 	stages_end(ring->pump->stages, SPAN_FETCH, begin, 0);
@@ -87,14 +102,12 @@ static void ring_fetch(struct ring *ring, void *context, struct err *err)
 		return;
 	}
 	ring->next++;
-	pthread_cond_broadcast(&ring->change);
-	pthread_mutex_unlock(&ring->mutex);
+	ring_unlock(ring);
 	got = pump_work(&ring->feed, &slot->work, context, err);
 	pthread_mutex_lock(&ring->mutex);
 	if (got < 0)
 		ring_fail(ring, err);
 	slot->state = SLOT_READY;
-	pthread_cond_broadcast(&ring->change);
 }
 
 static void ring_place(struct ring *ring, struct err *err)
@@ -106,23 +119,23 @@ static void ring_place(struct ring *ring, struct err *err)
 
 	ring->placing = true;
 	slot->state = SLOT_STORING;
-	pthread_mutex_unlock(&ring->mutex);
+	ring_unlock(ring);
 	result = pump_place(&ring->feed, &slot->work, err);
 	if (!result && in_order)
 		result = pump_store(&ring->feed, &slot->work, err);
 	pthread_mutex_lock(&ring->mutex);
 	ring->placing = false;
 	ring->turn++;
-	pthread_cond_broadcast(&ring->change);
 	if (!result && !in_order) {
-		pthread_mutex_unlock(&ring->mutex);
+		ring_unlock(ring);
 		result = pump_store(&ring->feed, &slot->work, err);
 		pthread_mutex_lock(&ring->mutex);
 	}
 	if (result < 0)
 		ring_fail(ring, err);
 	slot->state = SLOT_FREE;
-	pthread_cond_broadcast(&ring->change);
+	if (ring_done(ring))
+		pthread_cond_broadcast(&ring->change);
 }
 
 /* Why is there nothing to do? */
@@ -138,7 +151,9 @@ static void ring_wait(struct ring *ring)
 	enum span obstacle = ring_obstacle(ring);
 	uint64_t begin = stages_begin(ring->pump->stages);
 
+	ring->waiting++;
 	pthread_cond_wait(&ring->change, &ring->mutex);
+	ring->waiting--;
 	stages_end(ring->pump->stages, obstacle, begin, 0);
 }
 
