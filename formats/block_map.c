@@ -96,6 +96,18 @@ static int judge(const struct block_map *map, uint64_t index, uint32_t entry,
 	return 0;
 }
 
+/* How many of the `most` entries from the first one on are the same. An empty
+ * disk of a TiB has a million, and this is the loop that goes over them. */
+static uint64_t alike(const unsigned char *entries, uint64_t most)
+{
+	uint64_t count = 1;
+
+	while (count < most &&
+	       !memcmp(entries, entries + count * ENTRY_LEN, ENTRY_LEN))
+		count++;
+	return count;
+}
+
 /* Runs out of one slice, from *at on: goes on with `out` when that is not
  * empty. 1: there may be more to join in the next slice. */
 static int slice_run(const struct block_map *map, const unsigned char *entries,
@@ -105,15 +117,25 @@ static int slice_run(const struct block_map *map, const unsigned char *entries,
 	const struct block_map_form *form = &map->form;
 	uint64_t index = *at / form->block_size;
 	uint64_t stop = round_down(index, SLICE_ENTRIES) + SLICE_ENTRIES;
+	uint64_t last = min_u64(form->count, div_up(end, form->block_size));
 	struct extent next;
 
-	for (; index < stop && *at < end; index++) {
-		uint32_t entry =
-			bytes_le32(entries + index % SLICE_ENTRIES * ENTRY_LEN);
+	/* Ends: the index grows by one at least. */
+	for (uint64_t count; index < stop && *at < end; index += count) {
+		const unsigned char *first =
+			entries + index % SLICE_ENTRIES * ENTRY_LEN;
+		uint32_t entry = bytes_le32(first);
 
 		if (judge(map, index, entry, &next, err)) {
 			/* What comes before it is good. */
 			return out->length ? 0 : -1;
+		}
+		count = 1;
+		if (next.kind != EXTENT_DATA) {
+			count = alike(first, min_u64(stop, last) - index);
+			next.length += (count - 1) * form->block_size;
+			next.length = min_u64(next.length,
+					      form->size - next.offset);
 		}
 		if (next.offset < *at) {
 			uint64_t skip = *at - next.offset;

@@ -33,7 +33,8 @@ struct block_map_form {
 	/* What entry number `index` says: 0, and *place (the first byte of
 	 * guest data) for EXTENT_DATA; ERR_DAMAGED for what it may not say.
 	 * That the block lies inside the file is checked by the caller.
-	 * Called from many threads. */
+	 * A kind other than data is one by the value alone. Called from many
+	 * threads. */
 	int (*entry)(const void *image, uint64_t index, uint32_t entry,
 		     enum extent_kind *kind, uint64_t *place, struct err *err);
 	const void *image; /* borrowed, handed to `entry` */
