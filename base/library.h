@@ -24,9 +24,17 @@
 
 /* The functions `names` (ends with NULL) as pointers into `out`, a struct of
  * nothing but these in the same order. The library stays loaded; loading it
- * again is cheap. ERR_UNSUPPORTED when it, or one of them, is not there.
+ * again is cheap. ERR_LIBRARY when it, or one of them, is not there.
  * Thread-safe. */
 int library_load(const char *soname, const char *const *names, void *out,
 		 struct err *err);
+
+/* Those that a process may need which can load none later (io/sandbox.h). */
+enum {
+	LIBRARY_ARCHIVE = 1,
+	LIBRARY_XML = 2,
+	LIBRARY_NBD = 4
+};
+void library_preload(unsigned set);
 
 #endif

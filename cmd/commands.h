@@ -16,6 +16,7 @@ int command_measure(const struct settings *settings);
 int command_create(const struct settings *settings);
 int command_resize(const struct settings *settings);
 int command_targets(const struct settings *settings);
+int command_sandbox_test(const struct settings *settings);
 int command_formats(const struct settings *settings);
 
 #endif

@@ -5,23 +5,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "cmd/child.h"
 #include "cmd/commands.h"
 #include "cmd/conversation.h"
 #include "cmd/named.h"
 #include "cmd/planning.h"
-#include "cmd/signals.h"
-#include "io/channel.h"
+#include "cmd/worker_process.h"
 #include "io/spool.h"
-#include "transforms/worker.h"
 
 static const char *name_of(const char *path)
 {
@@ -133,31 +128,9 @@ static int tell_input(struct conductor *conductor, unsigned which,
 				    sizeof about, socket, err);
 }
 
-static int start_worker(struct conductor *conductor, struct err *err)
-{
-	int pair[2];
-
-	if (channel_pair(pair, err) < 0)
-		return -1;
-	fflush(NULL); /* or the worker's exit would say it again */
-	conductor->worker = fork();
-	if (conductor->worker < 0) {
-		err_sys(err, ERR_TEMPORARY, "start a worker");
-		close(pair[0]);
-		close(pair[1]);
-		return -1;
-	}
-	if (!conductor->worker)
-		exit(worker_main(child_become(pair[1])));
-	signals_watch_worker(conductor->worker);
-	close(pair[1]);
-	conductor->channel = pair[0];
-	return 0;
-}
-
-struct conductor *conductor_open_bare(const struct settings *settings,
-				      struct ui *ui, const char *path,
-				      struct err *err)
+static struct conductor *open_worker(const struct settings *settings,
+				     struct ui *ui, const char *path,
+				     bool all_libraries, struct err *err)
 {
 	struct conductor *conductor = mem_zalloc(sizeof *conductor);
 
@@ -169,9 +142,16 @@ struct conductor *conductor_open_bare(const struct settings *settings,
 		-1;
 	policy_init(&conductor->policy, settings);
 	policy_input(&conductor->policy, 0, path);
-	if (start_worker(conductor, err) < 0)
+	if (worker_process_start(conductor, all_libraries, err) < 0)
 		return conductor_close(conductor);
 	return conductor;
+}
+
+struct conductor *conductor_open_bare(const struct settings *settings,
+				      struct ui *ui, const char *path,
+				      struct err *err)
+{
+	return open_worker(settings, ui, path, true, err);
 }
 
 struct conductor *conductor_open(const char *path,
@@ -185,7 +165,7 @@ struct conductor *conductor_open(const char *path,
 		close_file(&file);
 		return NULL;
 	}
-	conductor = conductor_open_bare(settings, ui, path, err);
+	conductor = open_worker(settings, ui, path, !file.seekable, err);
 	if (!conductor) {
 		close_file(&file);
 		return NULL;
@@ -220,6 +200,12 @@ const struct remote *conductor_remote(const struct conductor *conductor)
 	return &conductor->file[0].remote;
 }
 
+const struct sandbox_posture *
+conductor_posture(const struct conductor *conductor)
+{
+	return &conductor->posture;
+}
+
 const char *conductor_name(const struct conductor *conductor)
 {
 	const char *name = conductor->file[0].name;
@@ -246,12 +232,39 @@ static int explain(struct conductor *conductor, struct err *err)
 	return -1;
 }
 
-int conductor_probe(struct conductor *conductor, struct image *out,
-		    struct err *err)
+/* Another worker, which knows what the first one had been told. */
+static bool begin_again(struct conductor *conductor, struct err *err)
+{
+	if (!worker_process_again(conductor, err))
+		return false;
+	err->kind = ERR_NONE;
+	/* It will say the same so far. */
+	conductor->skip_notes = conductor->notes;
+	conductor->notes = 0;
+	policy_forget(&conductor->policy);
+	for (unsigned i = 0; i < 2; i++)
+		if (conductor->file[i].fd >= 0 &&
+		    tell_input(conductor, i, err) < 0)
+			return false;
+	return true;
+}
+
+static int probe(struct conductor *conductor, struct image *out,
+		 struct err *err)
 {
 	if (conversation_tell(conductor, PROTOCOL_PROBE, NULL, 0, err) < 0)
 		return -1;
-	if (conversation_hear(conductor, PROTOCOL_IMAGE, out, NULL, err) < 0)
+	return conversation_hear(conductor, PROTOCOL_IMAGE, out, NULL, err);
+}
+
+int conductor_probe(struct conductor *conductor, struct image *out,
+		    struct err *err)
+{
+	int result = probe(conductor, out, err);
+
+	if (result < 0 && begin_again(conductor, err))
+		result = probe(conductor, out, err);
+	if (result < 0)
 		return explain(conductor, err);
 	conductor->image = *out;
 	conductor->probed = true;
@@ -294,9 +307,9 @@ void conductor_expect(struct conductor *conductor,
 	conductor->expect = *expect;
 }
 
-int conductor_inspect(struct conductor *conductor, enum protocol_type what,
-		      const struct conductor_answers *answers,
-		      struct protocol_done *done, struct err *err)
+static int inspect(struct conductor *conductor, enum protocol_type what,
+		   const struct conductor_answers *answers,
+		   struct protocol_done *done, struct err *err)
 {
 	const struct image *image = &conductor->image;
 	const struct expectations *expect =
@@ -317,9 +330,18 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 	if (conversation_tell(conductor, what, expect,
 			      expect ? sizeof *expect : 0, err) < 0)
 		return -1;
-	if (conversation_hear(conductor, PROTOCOL_DONE, done, answers, err) < 0)
-		return explain(conductor, err);
-	return 0;
+	return conversation_hear(conductor, PROTOCOL_DONE, done, answers, err);
+}
+
+int conductor_inspect(struct conductor *conductor, enum protocol_type what,
+		      const struct conductor_answers *answers,
+		      struct protocol_done *done, struct err *err)
+{
+	int result = inspect(conductor, what, answers, done, err);
+
+	if (result < 0 && begin_again(conductor, err))
+		result = inspect(conductor, what, answers, done, err);
+	return result < 0 ? explain(conductor, err) : 0;
 }
 
 /* A run that began with one content and ended with another made neither. The
@@ -353,9 +375,9 @@ void conductor_parts(struct conductor *conductor, struct parts_list *parts)
 	conductor->parts = parts;
 }
 
-int conductor_run(struct conductor *conductor, const struct job *job,
-		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
-		  struct err *err)
+static int run(struct conductor *conductor, const struct job *job,
+	       const int fds[PROTOCOL_FDS], struct protocol_done *done,
+	       struct err *err)
 {
 	for (unsigned i = 0; i < PROTOCOL_FDS; i++) {
 		int fd = i == PROTOCOL_FD_INPUT && fds[i] < 0
@@ -367,7 +389,19 @@ int conductor_run(struct conductor *conductor, const struct job *job,
 	if (conversation_tell(conductor, PROTOCOL_RUN, job, sizeof *job, err) <
 	    0)
 		return -1;
-	if (conversation_hear(conductor, PROTOCOL_DONE, done, NULL, err) < 0)
+	return conversation_hear(conductor, PROTOCOL_DONE, done, NULL, err);
+}
+
+int conductor_run(struct conductor *conductor, const struct job *job,
+		  const int fds[PROTOCOL_FDS], struct protocol_done *done,
+		  struct err *err)
+{
+	int result = run(conductor, job, fds, done, err);
+
+	/* Libraries are missed before anything is written. */
+	if (result < 0 && begin_again(conductor, err))
+		result = run(conductor, job, fds, done, err);
+	if (result < 0)
 		return explain(conductor, err);
 	if (remote_unchanged(&conductor->file[0].remote, conductor->settings,
 			     conductor->image.file_size, err) < 0)
@@ -379,16 +413,7 @@ struct conductor *conductor_close(struct conductor *conductor)
 {
 	if (!conductor)
 		return NULL;
-	if (conductor->channel >= 0)
-		close(conductor->channel);
-	if (conductor->worker > 0) {
-		/* It ends by itself when its socket closes, unless it is in
-		 * the middle of something that has lost its purpose. */
-		if (conductor->busy)
-			kill(conductor->worker, SIGKILL);
-		waitpid(conductor->worker, NULL, 0);
-		signals_unwatch_worker(conductor->worker);
-	}
+	worker_process_end(conductor);
 	for (unsigned i = 0; i < 2; i++)
 		close_file(&conductor->file[i]);
 	policy_clear(&conductor->policy);

@@ -35,6 +35,9 @@ int conductor_input_fd(const struct conductor *conductor);
 /* Where it is reached, if that is elsewhere; borrowed. */
 struct remote;
 const struct remote *conductor_remote(const struct conductor *conductor);
+/* How its worker is closed in; borrowed, known after the first answer. */
+const struct sandbox_posture *
+conductor_posture(const struct conductor *conductor);
 /* Its name without folder, host and so on; "" when it has none. */
 const char *conductor_name(const struct conductor *conductor);
 

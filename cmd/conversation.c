@@ -171,6 +171,11 @@ static int answer_connect(struct conductor *conductor, uint32_t which,
 static void hear_note(struct conductor *conductor,
 		      const struct protocol_note *note)
 {
+	conductor->notes++;
+	if (conductor->skip_notes) {
+		conductor->skip_notes--;
+		return;
+	}
 	ui_note(conductor->ui, note->level == LOG_NOTE ? LOG_NOTE : LOG_DETAIL,
 		note->text);
 }
@@ -196,6 +201,11 @@ static int hear(struct conductor *conductor, struct channel_message *message,
 		return answer_part(conductor, name, err);
 	case PROTOCOL_NOTE:
 		hear_note(conductor, (void *)message->body);
+		return 0;
+	case PROTOCOL_POSTURE:
+		memcpy(&conductor->posture, message->body,
+		       sizeof conductor->posture);
+		ui_posture(conductor->ui, &conductor->posture);
 		return 0;
 	case PROTOCOL_PROGRESS:
 		ui_progress(conductor->ui, progress->done, progress->total);

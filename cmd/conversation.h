@@ -25,6 +25,9 @@ struct conductor {
 	struct ui *ui;
 	pid_t worker;
 	int channel;
+	unsigned notes, skip_notes; /* heard of this worker; not to be told */
+	unsigned libraries; /* LIBRARY_*: that the worker has loaded */
+	struct sandbox_posture posture; /* the worker's */
 	struct conductor_file file[2];
 	struct policy policy;
 	struct parts_list *parts; /* borrowed; or NULL */

@@ -62,6 +62,8 @@ static void print_commands(const struct command *table)
 
 	printf("\ncommands:\n");
 	for (; table->name; table++) {
+		if (!table->help)
+			continue;
 		snprintf(head, sizeof head, "%s%s%s", table->name,
 			 *table->arguments ? " " : "", table->arguments);
 		print_row(head, table->help);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/answer.h"
 #include "cmd/commands.h"
+#include "cmd/posture.h"
 
 #define TAGS_LEN 1024
 
@@ -129,7 +130,8 @@ static struct json *layers_json(const struct image *image)
 
 /* Names as in `qemu-img info --output=json` where it has them. */
 static void print_json(const char *name, const char *tags,
-		       const struct image *image, const struct facts *facts)
+		       const struct image *image, const struct facts *facts,
+		       const struct sandbox_posture *posture)
 {
 	struct json *json = json_object_open();
 
@@ -153,6 +155,7 @@ static void print_json(const char *name, const char *tags,
 	json_put_bool(json, "encrypted", image->encrypted);
 	json_put_number(json, "snapshots", image->snapshots);
 	json_put(json, "format-specific", answer_facts_json(facts));
+	json_put(json, "sandbox", posture_json(posture));
 	json_print_pretty(stdout, json);
 }
 
@@ -173,8 +176,11 @@ static int answer(const struct settings *settings, struct conductor *conductor,
 	    conductor_inspect(conductor, PROTOCOL_INFO, &answers, &done, err))
 		return err_in(err, "%s", settings->label[0]);
 	answer_tags(image, tags, sizeof tags);
-	(settings->json ? print_json : print_text)(settings->label[0], tags,
-						   image, facts);
+	if (settings->json)
+		print_json(settings->label[0], tags, image, facts,
+			   conductor_posture(conductor));
+	else
+		print_text(settings->label[0], tags, image, facts);
 	return 0;
 }
 

@@ -40,6 +40,9 @@ static const struct command commands[] = {
 	  OPTION_FOR_FORMATS, command_formats },
 	{ "targets", "[NAME]", "show what --for does for whom, and why", 0, 1,
 	  OPTION_FOR_FORMATS, command_targets },
+	/* Not for every day: no help tells of it, SECURITY.md does. */
+	{ "sandbox-test", "", NULL, 0, 0, OPTION_FOR_FORMATS,
+	  command_sandbox_test },
 	{ NULL, NULL, NULL, 0, 0, 0, NULL },
 };
 

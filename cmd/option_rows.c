@@ -282,6 +282,22 @@ static int apply_progress(struct settings *settings, const char *text,
 	return err_set(err, ERR_USAGE, "\"%s\" is not bar, json or none", text);
 }
 
+static int apply_sandbox(struct settings *settings, const char *text,
+			 struct err *err)
+{
+	static const char *const modes[] = { [SANDBOX_AUTO] = "auto",
+					     [SANDBOX_REQUIRE] = "require",
+					     [SANDBOX_OFF] = "off" };
+
+	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (!strcmp(text, modes[i])) {
+			settings->sandbox = (enum sandbox_mode)i;
+			return 0;
+		}
+	return err_set(err, ERR_USAGE, "\"%s\" is not require, auto or off",
+		       text);
+}
+
 static int refuse_n(struct settings *settings, const char *text,
 		    struct err *err)
 {
@@ -420,6 +436,9 @@ const struct option_row option_rows[] = {
 	  CALL(option_proxy) },
 	{ "plan", 0, "N|ID", "take this plan of imgconv plan --all",
 	  SHAPED | RESIZE, CALL(apply_plan) },
+	{ "sandbox", 0, "require|auto|off",
+	  "how what reads the image is closed in, default auto", READING,
+	  CALL(apply_sandbox) },
 	{ "dry-run", 0, NULL, "check and plan, then stop", ROUTED | RESIZE,
 	  ON(dry_run) },
 	{ "all", 0, NULL, "every plan, the cheapest first", PLAN, ON(all) },

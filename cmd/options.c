@@ -458,6 +458,9 @@ static void set_defaults(struct options *options)
 	options->settings.partition_fix = true;
 	options->settings.sync = true;
 	options->settings.pad = true;
+#ifdef SANDBOX_DEFAULT
+	options->settings.sandbox = SANDBOX_DEFAULT;
+#endif
 }
 
 int options_parse(struct options *options, int argc, char **argv,

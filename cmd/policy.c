@@ -29,6 +29,14 @@ void policy_input(struct policy *policy, unsigned which, const char *path)
 		policy->path[which] = mem_strdup(path);
 }
 
+void policy_forget(struct policy *policy)
+{
+	while (policy->count > PROTOCOL_FIRST_REFERENCE) {
+		free(policy->path[--policy->count]);
+		policy->path[policy->count] = NULL;
+	}
+}
+
 void policy_clear(struct policy *policy)
 {
 	for (unsigned i = 0; i < LIMIT_REFERENCES; i++)

@@ -21,6 +21,8 @@ void policy_input(struct policy *policy, unsigned which, const char *path);
 /* A descriptor for what `refer` names, or -1: ERR_REFUSED, ERR_NO_INPUT. */
 int policy_open(struct policy *policy, const struct protocol_refer *refer,
 		struct err *err);
+/* Another worker asks: nothing was named yet. */
+void policy_forget(struct policy *policy);
 void policy_clear(struct policy *policy);
 
 #endif

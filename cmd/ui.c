@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cmd/json.h"
+#include "cmd/posture.h"
 #include "cmd/progress.h"
 
 #define DRAW_SECONDS 0.1 /* between two drawings of the bar */
@@ -34,6 +36,8 @@ struct ui {
 	bool behind;	 /* there was progress since */
 	unsigned tenths; /* plain lines: how many were printed */
 	uint64_t done, total;
+	bool closed_in; /* there was a worker: */
+	struct sandbox_posture posture;
 	char step[128];
 };
 
@@ -131,6 +135,20 @@ void ui_step(struct ui *ui, const char *step)
 	}
 }
 
+void ui_posture(struct ui *ui, const struct sandbox_posture *posture)
+{
+	char text[64], line[96];
+
+	if (!ui->closed_in ||
+	    memcmp(&ui->posture, posture, sizeof *posture)) {
+		snprintf(line, sizeof line, "sandbox: %s",
+			 sandbox_text(posture, text, sizeof text));
+		ui_note(ui, LOG_DETAIL, line);
+	}
+	ui->closed_in = true;
+	ui->posture = *posture;
+}
+
 static unsigned columns(void)
 {
 	struct winsize size;
@@ -223,6 +241,8 @@ static void end_json(struct ui *ui, const struct err *err, int status)
 
 	json_put_number(json, "status", (uint64_t)status);
 	json_put_real(json, "seconds", now() - ui->opened);
+	if (ui->closed_in)
+		json_put(json, "sandbox", posture_json(&ui->posture));
 	if (err && err->kind != ERR_NONE) {
 		if (err->signal)
 			json_put_number(json, "signal", (uint64_t)err->signal);

@@ -26,6 +26,8 @@ void ui_progress(struct ui *ui, uint64_t done, uint64_t total);
  * object of ui_event, which is NULL then. */
 struct json *ui_event(const struct ui *ui, const char *name);
 void ui_say_event(struct json *take);
+/* How a worker is closed in: the last one is told at the end. */
+void ui_posture(struct ui *ui, const struct sandbox_posture *posture);
 /* The end: the bar is completed or wiped, a last JSON object says how it went
  * ({"event":"done","status":0,...}); an error is one line "imgconv: MESSAGE"
  * (shown even with -q). Returns the exit status. */

@@ -30,6 +30,8 @@ static size_t expected_len(uint32_t type)
 		return sizeof(struct protocol_done);
 	case PROTOCOL_CONNECT:
 		return sizeof(uint32_t);
+	case PROTOCOL_POSTURE:
+		return sizeof(struct sandbox_posture);
 	default:
 		return 0;
 	}
@@ -139,6 +141,7 @@ int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
 	case PROTOCOL_LOOK:
 	case PROTOCOL_CONNECT:
 	case PROTOCOL_PROGRESS:
+	case PROTOCOL_POSTURE:
 		return 0;
 	default:
 		return err_set(err, ERR_BUG, "the worker said %u", type);

@@ -31,6 +31,7 @@
 #include "formats/probe.h"
 #include "io/digest_source.h"
 #include "io/nbd.h"
+#include "io/sandbox.h"
 #include "io/stages.h"
 #include "planner/plan.h"
 #include "planner/state.h"
@@ -54,6 +55,7 @@ enum protocol_type {
 	/* Worker to conductor. */
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
 	PROTOCOL_LOOK,	   /* struct protocol_need: is it a hole of the file? */
+	PROTOCOL_POSTURE,  /* struct sandbox_posture: once, before all else */
 	PROTOCOL_IMAGE,	   /* struct image */
 	PROTOCOL_REFER,	   /* struct protocol_refer: a file the image names */
 	PROTOCOL_PART,	   /* struct protocol_name: one more output file;

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "io/channel.h"
 #include "io/files.h"
@@ -40,6 +41,7 @@ struct worker {
 	int fd[PROTOCOL_FDS];
 	struct worker_references references;
 	struct timespec told;
+	struct err refusal; /* of every request; ERR_NONE: it serves */
 };
 
 /* A conductor that is gone is noticed when its answer is waited for. */
@@ -354,8 +356,21 @@ static void take_fd(struct worker *worker, struct channel_message *message)
 	worker->fd[name] = STEAL_FD(message->fd);
 }
 
+static bool is_request(uint32_t type)
+{
+	return type == PROTOCOL_PROBE || type == PROTOCOL_RUN ||
+	       type == PROTOCOL_INFO || type == PROTOCOL_MAP ||
+	       type == PROTOCOL_CHECK || type == PROTOCOL_COMPARE;
+}
+
 static void serve(struct worker *worker, struct channel_message *message)
 {
+	struct protocol_done refused = { .differs = false };
+
+	if (worker->refusal.kind != ERR_NONE && is_request(message->type)) {
+		worker_done(worker, -1, &refused, &worker->refusal);
+		return;
+	}
 	switch (message->type) {
 	case PROTOCOL_INPUT:
 		take_input(worker, message);
@@ -380,7 +395,19 @@ static void serve(struct worker *worker, struct channel_message *message)
 	}
 }
 
-int worker_main(int channel)
+static void close_in(struct worker *worker, const struct worker_terms *terms)
+{
+	struct sandbox_posture posture;
+	struct err err;
+
+	if (terms->sandbox.mode != SANDBOX_OFF)
+		library_preload(terms->libraries);
+	if (sandbox_enter(&terms->sandbox, &posture, &err) < 0)
+		worker->refusal = err;
+	worker_send(worker, PROTOCOL_POSTURE, &posture, sizeof posture);
+}
+
+int worker_main(int channel, const struct worker_terms *terms)
 {
 	struct worker *worker = mem_zalloc(sizeof *worker);
 	struct channel_message message;
@@ -392,6 +419,7 @@ int worker_main(int channel)
 	for (unsigned i = 0; i < PROTOCOL_FDS; i++)
 		worker->fd[i] = -1;
 	worker_references_init(&worker->references, channel, &worker->log);
+	close_in(worker, terms);
 	while (channel_receive(channel, &message, &err) > 0) {
 		serve(worker, &message);
 		if (message.fd >= 0)

@@ -27,6 +27,7 @@ static const struct {
 	{ PROTOCOL_FACTS, sizeof(struct facts) },
 	{ PROTOCOL_FINDING, sizeof(struct protocol_name) },
 	{ PROTOCOL_DONE, sizeof(struct protocol_done) },
+	{ PROTOCOL_POSTURE, sizeof(struct sandbox_posture) },
 };
 
 static void test_lengths(void)
@@ -152,7 +153,10 @@ static void test_extents(void)
 
 static void *be_worker(void *channel)
 {
-	worker_main(*(int *)channel);
+	/* A thread cannot be closed in by itself. */
+	const struct worker_terms terms = { .sandbox.mode = SANDBOX_OFF };
+
+	worker_main(*(int *)channel, &terms);
 	return NULL;
 }
 
@@ -197,6 +201,9 @@ static void test_worker(void)
 	memset(guest, 'g', sizeof guest);
 	CHECK(!channel_pair(pair, &err));
 	CHECK(!pthread_create(&thread, NULL, be_worker, &pair[1]));
+	converse(pair[0], guest, sizeof guest, &message);
+	CHECK_EQ(message.type, PROTOCOL_POSTURE);
+	channel_message_clear(&message);
 	/* Out of turn: an error, not a crash. */
 	CHECK(!channel_send(pair[0], PROTOCOL_PROBE, NULL, 0, -1, &err));
 	converse(pair[0], guest, sizeof guest, &message);

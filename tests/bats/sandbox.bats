@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The worker is closed in: what it cannot do, where it is said, and that all it
+# has to do goes on working.
+
+load helper
+load images
+
+prepare() {
+	[ "${IMGCONV_VARIANT-}" != asan ] ||
+		skip "a sanitizer's worker is not closed in"
+	"$IMGCONV" sandbox-test >tried 2>lacking || true
+	[ ! -s lacking ] || skip "$(cat lacking)"
+	make_odd_disk disk.raw
+}
+
+@test "whatever a worker might try is refused" {
+	runs 0 sandbox-test
+	[ "${#lines[@]}" -ge 30 ]
+	[[ $output != *POSSIBLE* ]] || fail "$output"
+}
+
+@test "the posture is told: -v, info --json, the last event" {
+	imgconv -v --sandbox=require disk.raw out.qcow2 2>said
+	grep -Eq '^imgconv: sandbox: no-new-privileges landlock-[0-9]+ seccomp$' said
+	imgconv -v --sandbox=off disk.raw open.qcow2 2>said
+	grep -q '^imgconv: sandbox: none$' said
+	same_bytes out.qcow2 open.qcow2
+	need_json
+	imgconv info --json out.qcow2 | jq -e '.sandbox |
+		."no-new-privileges" and .seccomp and .landlock >= 1'
+	imgconv info --json --sandbox=off out.qcow2 | jq -e '.sandbox |
+		(."no-new-privileges" or .seccomp or .landlock > 0) | not'
+	imgconv --progress=json disk.raw told.raw 2>said
+	tail -n 1 said | jq -e '.event == "done" and .sandbox.seccomp'
+	refuses 64 '--sandbox*: "on" is not require, auto or off' \
+		info --sandbox=on disk.raw
+}
+
+# traced ARGUMENTS...: what workers and their threads called in a run, from
+# when each was closed in, is in `closed`.
+traced() {
+	strace -f -o calls "$IMGCONV" "$@" >/dev/null
+	awk '/prctl\(PR_SET_SECCOMP/ {closed[$1] = 1; next}
+		!($1 in closed) {next}
+		/clone.*= [0-9]+$/ {closed[$NF] = 1}
+		{print}' calls >closed
+	[ -s closed ] || fail "nobody was closed in: $*"
+}
+
+@test "from then on a worker opens nothing, and makes few kinds of calls" {
+	need strace
+	imgconv -c disk.raw c.qcow2
+	tar -cf disk.tar c.qcow2
+	for input in disk.raw c.qcow2; do
+		traced --force --digest "$input" out.vmdk
+		# An attempt is a lookup of what is not there.
+		run grep -E ' (open|openat|socket|connect|execve)\(' closed
+		[[ $output != *'= '[0-9]* ]] || fail "$input: $output"
+		sed -E 's/^[0-9]+ +(<\.\.\. )?([a-z_0-9]+).*/\2/' closed |
+			grep -v '^+\|^-' | sort -u >kinds
+		[ "$(wc -l <kinds)" -le 40 ] || fail "$(cat kinds)"
+	done
+	# The archive's library is there before.
+	traced --force disk.tar out.raw
+	run grep -E ' (open|openat)\(' closed
+	[[ $output != *'= '[0-9]* ]] || fail "$output"
+	same_disk raw disk.raw raw out.raw
+}
+
+@test "nobody, without capabilities, descriptors, /proc or a writable root" {
+	need setpriv prlimit unshare
+	imgconv disk.raw small.qcow2
+	mkdir out
+	chmod 777 . out
+	as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups
+		--bounding-set=-all --inh-caps=-all)
+	"${as_nobody[@]}" "$IMGCONV" --sandbox=require small.qcow2 out/a.raw
+	same_bytes disk.raw out/a.raw
+	prlimit --nofile=16 "$IMGCONV" --sandbox=require small.qcow2 out/b.vmdk
+	same_disk raw disk.raw vmdk out/b.vmdk
+	unshare -mn true 2>/dev/null || skip "no namespaces"
+	# Read-only but for one folder; no /proc, no network.
+	unshare -mn sh -c 'set -e
+		mount --bind out out
+		mount -o remount,ro,bind / 2>/dev/null || mount -o remount,ro /
+		umount -l /proc
+		exec "$@"' sh "$IMGCONV" --sandbox=require small.qcow2 out/c.raw
+	same_bytes disk.raw out/c.raw
+}
+
+@test "libraries that a worker cannot load later are there" {
+	built_with zlib
+	imgconv -O raw.zip disk.raw disk.zip
+	imgconv --force disk.zip back.raw
+	same_bytes disk.raw back.raw
+	imgconv disk.raw appliance.ova
+	imgconv info appliance.ova >said
+	imgconv -v appliance.ova again.raw 2>said
+	same_bytes disk.raw again.raw
+	# What was said before it had to begin again is said once.
+	equal 1 "$(grep -c 'layer 1:' said)"
+	# shellcheck disable=SC2002
+	cat appliance.ova | imgconv - piped.raw
+	same_bytes disk.raw piped.raw
+}
