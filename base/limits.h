@@ -13,6 +13,10 @@
 /* Larger than any real disk, small enough that sums of a few fit 63 bits. */
 #define LIMIT_DISK_SIZE ((uint64_t)1 << 60)
 
+/* What a disk, or a file inside compressions, may have without being asked
+ * for: a few bytes may say, or unpack to, anything. */
+#define LIMIT_SIZE_UNASKED (64 * TIB)
+
 /* Nested compressions: real files have two, bombs have many. */
 #define LIMIT_COMPRESSIONS 8
 

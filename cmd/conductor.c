@@ -106,6 +106,7 @@ static int tell_input(struct conductor *conductor, unsigned which,
 			   settings->command->run == command_check &&
 			   !settings->consumer,
 		.memory = planning_memory(settings),
+		.max_size = settings->max_size,
 	};
 
 	about.nbd = file->remote.nbd;

@@ -76,7 +76,7 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 	};
 	if (planning_make(&conversion->planning, settings,
 			  &conversion->image, &paths, err) < 0)
-		return err->kind == ERR_REFUSED
+		return err->kind == ERR_REFUSED || err->kind == ERR_LIMIT
 			       ? err_in(err, "%s", conversion->label)
 			       : -1;
 	if (planning_choose(&conversion->planning, settings,

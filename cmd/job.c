@@ -88,6 +88,7 @@ void job_fill(const struct execution *execution,
 	    !settings->threads && !settings->jobs && !settings->memory &&
 	    job->threads < 4)
 		job->threads = 4;
+	job->max_size = settings->max_size;
 	job->memory = execution->planning->price_list.memory;
 	job->wrap_level = settings->wrap_level;
 	snprintf(job->member_name, sizeof job->member_name, "%s",

@@ -146,6 +146,16 @@ static int apply_memory(struct settings *settings, const char *text,
 	return 0;
 }
 
+static int apply_max_size(struct settings *settings, const char *text,
+			  struct err *err)
+{
+	if (parse_bytes(text, &settings->max_size, err))
+		return -1;
+	return settings->max_size ? 0
+				  : err_set(err, ERR_USAGE,
+					    "nothing is 0 bytes or less");
+}
+
 static int apply_tmpdir(struct settings *settings, const char *text,
 			struct err *err)
 {
@@ -414,6 +424,9 @@ const struct option_row option_rows[] = {
 	  SHAPED | COMPARE | RESIZE, CALL(apply_threads) },
 	{ "memory", 0, "SIZE", "use at most so much memory",
 	  SHAPED | COMPARE | CHECK | RESIZE, CALL(apply_memory) },
+	{ "max-size", 0, "SIZE",
+	  "refuse what has, or unpacks to, more; default 64T",
+	  SHAPED | COMPARE | CHECK | MAP, CALL(apply_max_size) },
 	{ "tmpdir", 0, "DIR", "where temporary files go", READING,
 	  CALL(apply_tmpdir) },
 	{ "connections", 0, "N", "to a server, at a time", REMOTE,

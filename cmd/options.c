@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "cmd/consumers.h"
 #include "cmd/jobserver.h"
@@ -458,6 +459,7 @@ static void set_defaults(struct options *options)
 	options->settings.partition_fix = true;
 	options->settings.sync = true;
 	options->settings.pad = true;
+	options->settings.max_size = LIMIT_SIZE_UNASKED;
 #ifdef SANDBOX_DEFAULT
 	options->settings.sandbox = SANDBOX_DEFAULT;
 #endif

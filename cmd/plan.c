@@ -168,7 +168,9 @@ static int answer(const struct settings *settings, unsigned which,
 			   image, &expect, err) < 0)
 		return -1;
 	if (planning_make(&plans->planning, settings, image, &paths, err))
-		return -1;
+		return err->kind == ERR_LIMIT
+			       ? err_in(err, "%s", settings->label[which])
+			       : -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);

@@ -10,6 +10,9 @@
 /* `imgconv resize` cannot change this image where it is. */
 int refusals_in_place(const struct image *image,
 		      const struct planning_paths *paths, struct err *err);
+/* --max-size, as far as sizes are known. */
+int refusals_size(const struct settings *settings, const struct image *image,
+		  struct err *err);
 /* --verify reads OUTPUT alone. */
 int refusals_verify(const struct planning *planning, struct err *err);
 /* The format means another sector size than the disk has. */

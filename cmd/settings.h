@@ -74,6 +74,7 @@ struct settings {
 	unsigned threads; /* 0: as many as there are */
 	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */
+	uint64_t max_size; /* --max-size, bytes */
 	int wrap_level;	  /* 0: default */
 	struct remote_settings remote;
 };

@@ -28,8 +28,8 @@ static int unwrap(struct inspected *image, struct err *err)
 	if (image->depth || bare)
 		return 0;
 	return tagging_unwrap(image->source, image->image, image->expect,
-			      image->spool_fd, image->stack, &image->depth,
-			      err);
+			      image->about->max_size, image->spool_fd,
+			      image->stack, &image->depth, err);
 }
 
 static struct open_options options_of(const struct inspected *image,

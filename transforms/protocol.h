@@ -94,6 +94,7 @@ struct protocol_input {
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
 	uint64_t memory;
+	uint64_t max_size; /* bytes inside compressions, at most */
 };
 
 struct protocol_need {
@@ -246,6 +247,7 @@ struct job {
 	unsigned char expected[DIGEST_LEN];
 	uint32_t threads;
 	uint64_t memory;
+	uint64_t max_size; /* bytes that may come in; 0: any number */
 	int32_t wrap_level;
 	/* The image's name in an archive around it, whose format may have
 	 * dialects, and the time it shows. */

@@ -32,6 +32,7 @@ struct pump {
 	/* Take plain runs over inside the kernel where files share a file
 	 * system: by sharing extents only. */
 	bool clone;
+	uint64_t max_size; /* that may come in, bytes; 0: any number */
 	/* The size that the writer is told, from `size` on; NULL: `size`. */
 	uint64_t (*pad)(void *opaque, uint64_t size);
 	void *pad_opaque;

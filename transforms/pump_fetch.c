@@ -296,6 +296,19 @@ static int fetch_scattered(struct pump_feed *feed, struct pump_slot *slot,
 	return 1;
 }
 
+/* What is known before was refused before; a stream is caught here. */
+static int check_size(const struct pump_feed *feed,
+		      const struct pump_slot *slot, struct err *err)
+{
+	uint64_t most = feed->pump->max_size;
+
+	if (!most || slot->offset + slot->length <= most)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		       "unpacks to more than %" PRIu64 " bytes: allow it by "
+		       "--max-size", most);
+}
+
 int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
 	       struct err *err)
 {
@@ -311,7 +324,7 @@ int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
 	/* Noted here: when the slot is placed, another thread may be in the
 	 * walk again. */
 	slot->total = walk->size_known ? walk->size : 0;
-	return got;
+	return got > 0 && check_size(feed, slot, err) < 0 ? -1 : got;
 }
 
 int pump_feed_end(struct pump_feed *feed, struct err *err)

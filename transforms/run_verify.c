@@ -86,8 +86,8 @@ static int open_back(struct read_back *back, const struct image *image,
 	if (image->layers && in_order)
 		result = decode_in_order(back, image, err);
 	else if (image->layers)
-		result = tagging_unwrap(run->input, image, NULL, run->spool_fd,
-					back->stack, &back->depth, err);
+		result = tagging_unwrap(run->input, image, NULL, UINT64_MAX,
+					run->spool_fd, back->stack, &back->depth, err);
 	else if (!strcmp(back->driver->name, "raw"))
 		/* A device goes on behind the image. */
 		back->stack[back->depth++] = files_window(

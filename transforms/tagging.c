@@ -357,8 +357,8 @@ void tagging_state(const struct image *image, struct state *out)
 }
 
 /* A layer that cannot be read at random goes into the spool. */
-static struct source *unwrap_into(struct source *stream, int spool_fd,
-				  struct err *err)
+static struct source *unwrap_into(struct source *stream, uint64_t most,
+				  int spool_fd, struct err *err)
 {
 	AUTO_FREE unsigned char *buf = mem_buffer(UNIT_LEN);
 	AUTO_SINK struct sink *sink = NULL;
@@ -381,6 +381,12 @@ static struct source *unwrap_into(struct source *stream, int spool_fd,
 		    sink_write(sink, buf, got, at, err) < 0)
 			return NULL;
 		at += got;
+		if (at > most) {
+			err_set(err, ERR_LIMIT,
+				"unpacks to more than %" PRIu64 " bytes: allow "
+				"it by --max-size", most);
+			return NULL;
+		}
 	} while (got);
 	if (source_finish(stream, err) < 0 || sink_finish(sink, at, err) < 0)
 		return NULL;
@@ -407,8 +413,8 @@ static struct source *unwrap_expect(const struct expectations *expect,
 }
 
 int tagging_unwrap(struct source *source, const struct image *image,
-		   const struct expectations *expect, int spool_fd,
-		   struct source *stack[TAGGING_STACK], unsigned *depth,
+		   const struct expectations *expect, uint64_t max_size,
+		   int spool_fd, struct source *stack[TAGGING_STACK], unsigned *depth,
 		   struct err *err)
 {
 	*depth = 0;
@@ -426,7 +432,7 @@ int tagging_unwrap(struct source *source, const struct image *image,
 	}
 	if (source->seekable)
 		return 0;
-	stack[*depth] = unwrap_into(source, spool_fd, err);
+	stack[*depth] = unwrap_into(source, max_size, spool_fd, err);
 	if (!stack[*depth])
 		return -1;
 	(*depth)++;
