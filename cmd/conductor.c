@@ -111,6 +111,7 @@ static int tell_input(struct conductor *conductor, unsigned which,
 			   settings->command->run == command_check &&
 			   !settings->consumer,
 		.memory = planning_memory(settings),
+		.cache = settings->cache,
 	};
 
 	about.nbd = file->remote.nbd;

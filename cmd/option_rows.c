@@ -273,6 +273,22 @@ static int apply_progress(struct settings *settings, const char *text,
 	return err_set(err, ERR_USAGE, "\"%s\" is not bar, json or none", text);
 }
 
+static int apply_cache(struct settings *settings, const char *text,
+		       struct err *err)
+{
+	static const char *const ways[] = { [PAGE_CACHE_AUTO] = "auto",
+					    [PAGE_CACHE_DIRECT] = "direct",
+					    [PAGE_CACHE_NONE] = "none" };
+
+	for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (!strcmp(text, ways[i])) {
+			settings->cache = (enum page_cache)i;
+			return 0;
+		}
+	return err_set(err, ERR_USAGE, "\"%s\" is not auto, direct or none",
+		       text);
+}
+
 static int refuse_n(struct settings *settings, const char *text,
 		    struct err *err)
 {
@@ -385,6 +401,9 @@ const struct option_row option_rows[] = {
 	  ON(digest) },
 	{ "no-sync", 0, NULL, "do not wait until the output is on the disk",
 	  ROUTED | RESIZE | CREATE, OFF(sync) },
+	{ "cache", 0, "auto|direct|none",
+	  "what stays in the page cache: small files, nothing",
+	  ROUTED | COMPARE | CHECK, CALL(apply_cache) },
 	{ "threads", 'm', "N", "use so many threads, 1 to 1024",
 	  SHAPED | COMPARE | RESIZE, CALL(apply_threads) },
 	{ "memory", 0, "SIZE", "use at most so much memory",

@@ -9,6 +9,7 @@
 
 #include "formats/archives/ova.h"
 #include "formats/images/driver.h"
+#include "io/page_cache.h"
 
 enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 
@@ -68,6 +69,7 @@ struct settings {
 	const char *ssh_config; /* a file, for ssh:// inputs; or NULL */
 	const char *plan;	    /* --plan: a number or an id; or NULL */
 	enum progress_style progress;
+	enum page_cache cache;
 	unsigned threads; /* 0: as many as there are */
 	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */

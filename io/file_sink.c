@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/direct.h"
 #include "io/files.h"
 #include "io/head_sink.h"
 #include "io/zero.h"
@@ -34,6 +35,8 @@
 struct file_sink {
 	struct sink sink;
 	int fd;
+	int direct; /* another one, around the page cache; or -1 */
+	struct page_trail *trail; /* or NULL */
 };
 
 static int file_fd(struct sink *sink)
@@ -49,11 +52,14 @@ static int cannot_write(uint64_t offset, struct err *err)
 static int file_write(struct sink *sink, const void *buf, size_t len,
 		      uint64_t offset, struct err *err)
 {
+	const struct file_sink *file = (const struct file_sink *)sink;
 	const unsigned char *next = buf;
+	const uint64_t start = offset;
 
 	/* Ends: each pwrite writes something or fails. */
 	while (len) {
-		ssize_t n = pwrite(file_fd(sink), next, len, (off_t)offset);
+		ssize_t n = direct_pwrite(file->direct, file->fd, next, len,
+					  offset);
 
 		if (!n) /* not an answer for len > 0 */
 			errno = EIO;
@@ -65,7 +71,7 @@ static int file_write(struct sink *sink, const void *buf, size_t len,
 		offset += (size_t)n;
 		len -= (size_t)n;
 	}
-	return 0;
+	return page_trail_pass(file->trail, start, offset - start, err);
 }
 
 static int file_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
@@ -117,6 +123,9 @@ static int write_zeros(struct sink *sink, uint64_t offset, uint64_t length,
 			continue;
 		if (n <= 0)
 			return cannot_write(offset, err);
+		if (page_trail_pass(((struct file_sink *)sink)->trail, offset,
+				    (size_t)n, err) < 0)
+			return -1;
 		offset += (size_t)n;
 		length -= (size_t)n;
 	}
@@ -162,17 +171,27 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return write_zeros(sink, offset, length, err);
 }
 
+/* What was written leaves the page cache, if it is to. */
+static int leave_cache(struct sink *sink, struct err *err)
+{
+	return page_trail_end(((struct file_sink *)sink)->trail, err);
+}
+
 static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	if (ftruncate(file_fd(sink), (off_t)size))
 		return err_sys(err, ERR_IO, "cannot set the size to %llu bytes",
 			       ULL(size));
-	return 0;
+	return leave_cache(sink, err);
 }
 
 static void file_close(struct sink *sink)
 {
-	close(file_fd(sink));
+	struct file_sink *file = (struct file_sink *)sink;
+
+	page_trail_free(file->trail);
+	mem_close_fd(&file->direct);
+	close(file->fd);
 	free(sink);
 }
 
@@ -229,10 +248,8 @@ static int device_zero(struct sink *sink, uint64_t offset, uint64_t length,
 
 static int device_finish(struct sink *sink, uint64_t size, struct err *err)
 {
-	(void)sink;
 	(void)size;
-	(void)err;
-	return 0;
+	return leave_cache(sink, err);
 }
 
 static const struct sink_ops device_ops = {
@@ -279,6 +296,7 @@ static struct file_sink *new_sink(const struct sink_ops *ops, int fd)
 
 	sink_init(&file->sink, ops);
 	file->fd = fd;
+	file->direct = -1;
 	return file;
 }
 
@@ -321,11 +339,38 @@ struct sink *files_sink(int take_fd, struct err *err)
 	return &file->sink;
 }
 
-struct sink *files_image_sink(int take_fd, bool sync, struct err *err)
+/* A file or device, before anything is written to it. A device that is synced
+ * in the end is written out from the start: 1.5 GiB onto a loop device took
+ * 0.9 s and 0.35 s of processor time so, 5 to 9 s and 2.5 s where the kernel
+ * chose the moment, and 2 s and 0.2 s around the cache. A file gains nothing
+ * by it. */
+static int set_cache(struct sink *sink,
+		     const struct image_sink_options *options, struct err *err)
+{
+	struct file_sink *file = (struct file_sink *)sink;
+
+	if (options->cache == PAGE_CACHE_DIRECT) {
+		file->direct = direct_open(file->fd, O_RDWR, ERR_CREATE, err);
+		if (file->direct < 0)
+			return -1;
+	}
+	file->trail = page_trail_write(
+		file->fd, sink->ops == &device_ops && options->sync
+				  ? 0
+				  : page_cache_keep(options->cache));
+	return 0;
+}
+
+struct sink *files_image_sink(int take_fd,
+			      const struct image_sink_options *options,
+			      struct err *err)
 {
 	struct sink *sink = files_sink(take_fd, err);
 
-	if (sink && sink->ops == &device_ops)
-		return head_sink(sink, sync);
-	return sink;
+	if (!sink || !sink->seekable)
+		return sink;
+	if (set_cache(sink, options, err) < 0)
+		return sink_close(sink);
+	return sink->ops == &device_ops ? head_sink(sink, options->sync)
+					: sink;
 }

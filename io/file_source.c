@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/direct.h"
 #include "io/files.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -19,8 +20,10 @@
 struct file_source {
 	struct source source;
 	int fd;
+	int direct;	    /* another one, around the page cache; or -1 */
 	bool regular;	    /* else a block device */
 	struct stat opened; /* as it was then */
+	struct page_trail *trail;
 };
 
 static int file_read(struct source *source, void *buf, size_t len,
@@ -30,7 +33,7 @@ static int file_read(struct source *source, void *buf, size_t len,
 	ssize_t n;
 
 	do
-		n = pread(file->fd, buf, len, (off_t)offset);
+		n = direct_pread(file->direct, file->fd, buf, len, offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(err, ERR_IO, "cannot read at %llu", ULL(offset));
@@ -45,7 +48,7 @@ static int file_read(struct source *source, void *buf, size_t len,
 			       "is said to be %llu",
 			       ULL(offset), ULL(source->size));
 	*got = (size_t)n;
-	return 0;
+	return page_trail_pass(file->trail, offset, *got, err);
 }
 
 /* lseek moves the offset that all users of the descriptor share, but nobody
@@ -102,7 +105,11 @@ static int file_finish(struct source *source, struct err *err)
 static void file_close(struct source *source)
 {
 	struct file_source *file = (struct file_source *)source;
+	struct err ignored; /* a trail of reading never fails */
 
+	page_trail_end(file->trail, &ignored);
+	page_trail_free(file->trail);
+	mem_close_fd(&file->direct);
 	close(file->fd);
 	free(file);
 }
@@ -129,14 +136,20 @@ static int device_size(int fd, uint64_t *out, struct err *err)
 }
 
 static struct source *open_file(int take_fd, const struct stat *st,
-				struct err *err)
+				enum page_cache cache, struct err *err)
 {
 	AUTO_FD int fd = take_fd;
+	AUTO_FD int direct = -1;
 	struct file_source *file;
 	uint64_t size = (uint64_t)st->st_size;
 
 	if (S_ISBLK(st->st_mode) && device_size(fd, &size, err))
 		return NULL;
+	if (cache == PAGE_CACHE_DIRECT) {
+		direct = direct_open(fd, O_RDONLY, ERR_NO_INPUT, err);
+		if (direct < 0)
+			return NULL;
+	}
 	/* Advice only: more read-ahead. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	file = mem_zalloc(sizeof *file);
@@ -147,6 +160,8 @@ static struct source *open_file(int take_fd, const struct stat *st,
 	file->source.fd = fd;
 	file->regular = S_ISREG(st->st_mode);
 	file->opened = *st;
+	file->trail = page_trail_read(fd, size, page_cache_keep(cache));
+	file->direct = STEAL_FD(direct);
 	file->fd = STEAL_FD(fd);
 	return &file->source;
 }
@@ -203,6 +218,12 @@ static struct source *open_pipe(int take_fd)
 
 struct source *files_source(int take_fd, struct err *err)
 {
+	return files_input(take_fd, PAGE_CACHE_AUTO, err);
+}
+
+struct source *files_input(int take_fd, enum page_cache cache,
+			   struct err *err)
+{
 	AUTO_FD int fd = take_fd;
 	struct stat st;
 
@@ -221,6 +242,6 @@ struct source *files_source(int take_fd, struct err *err)
 		return NULL;
 	}
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return open_file(STEAL_FD(fd), &st, err);
+		return open_file(STEAL_FD(fd), &st, cache, err);
 	return open_pipe(STEAL_FD(fd));
 }

@@ -31,6 +31,7 @@
 #include "formats/probe.h"
 #include "io/digest_source.h"
 #include "io/nbd.h"
+#include "io/page_cache.h"
 #include "planner/plan.h"
 #include "planner/state.h"
 
@@ -91,6 +92,7 @@ struct protocol_input {
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
 	uint64_t memory;
+	uint32_t cache; /* enum page_cache */
 };
 
 struct protocol_need {
@@ -230,6 +232,7 @@ struct job {
 	bool output_export;  /* an NBD server, on the output's descriptor */
 	struct nbd_terms nbd;
 	bool sync;	     /* on a device the order holds over a power cut */
+	uint32_t cache;	     /* enum page_cache, of all files */
 	bool clone;	     /* share extents where possible */
 	bool allow_cut;	     /* --shrink */
 	bool no_pad;	     /* --no-pad */

@@ -157,7 +157,7 @@ static int attach_input(struct worker *worker, unsigned which,
 				  err) < 0)
 		return -1;
 	return input_attach(worker->input[which], STEAL_FD(worker->fd[name]),
-			    err);
+			    worker->references.cache, err);
 }
 
 static int connect_output(void *opaque, struct err *err)
@@ -175,10 +175,13 @@ static void serve_run(struct worker *worker, const struct job *job)
 	AUTO_FREE struct worker_parts *parts = mem_zalloc(sizeof *parts);
 	struct protocol_done done = { .differs = false };
 	struct err err;
-	int result = attach_input(worker, 0, &err);
+	int result;
 
+	worker->references.cache = (enum page_cache)job->cache;
+	result = attach_input(worker, 0, &err);
 	worker_parts_init(parts, worker->channel, &worker->sending);
-	parts->sync = job->sync;
+	parts->options.sync = job->sync;
+	parts->options.cache = (enum page_cache)job->cache;
 	if (job->measure)
 		parts->measured = &done.measured;
 
@@ -308,6 +311,7 @@ static void take_input(struct worker *worker, struct channel_message *message)
 	unsigned which = worker->input[0] != NULL;
 
 	worker->about[which] = *about;
+	worker->references.cache = (enum page_cache)about->cache;
 	worker->input[which] = input_open(worker->channel, which, about,
 					  STEAL_FD(message->fd));
 }

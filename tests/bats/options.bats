@@ -133,6 +133,12 @@ zstd, then :LEVEL if wanted)" --compress lzo
 	accepted -p nothing.raw x.raw
 }
 
+@test "ways through the page cache" {
+	refused_option "--cache: \"writeback\" is not auto, direct or none" \
+		--cache=writeback
+	accepted --cache=none nothing.raw x.raw
+}
+
 @test "directories that are none" {
 	refused_option "--tmpdir: \"/nonexistent\" is not a directory" \
 		--tmpdir /nonexistent
