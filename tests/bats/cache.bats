@@ -152,6 +152,31 @@ warm() { cat "$1" >/dev/null; }
 	cmp in.raw ram/out.raw
 }
 
+@test "on XFS, too, holes of an output take no room" {
+	[ "$(id -u)" = 0 ] || skip "mounting needs root"
+	need mkfs.xfs
+	local name
+	truncate -s 400M fs.img
+	mkfs.xfs -q fs.img
+	mkdir xfs
+	mount -o loop fs.img xfs || skip "nothing can be mounted"
+	mounted=$PWD/xfs
+	# Data with a hole after each bit of it.
+	truncate -s 64M holes.raw
+	for name in {0..15}; do
+		head -c 3M in.raw | tr '\0' x | dd of=holes.raw bs=1M \
+			seek=$((name * 4)) conv=notrunc iflag=fullblock \
+			status=none
+	done
+	for name in x.raw "x.vhd -o subformat=fixed"; do
+		# shellcheck disable=SC2086
+		runs 0 holes.raw xfs/$name
+		name=xfs/${name%% *}
+		[ "$(stat -c %b "$name")" -le $((50 * 2048)) ] ||
+			fail "$name takes $(stat -c %b "$name") sectors"
+	done
+}
+
 @test "from a device to a device, in every way" {
 	[ "$(id -u)" = 0 ] || skip "loop devices need root"
 	need losetup
