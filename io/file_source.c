@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns reading from descriptors: regular files and block devices at random,
- * everything else as a stream. Does not open names. */
+/*
+ * Owns reading from descriptors: regular files and block devices at random,
+ * everything else as a stream. Does not open names.
+ *
+ * Threads that call pread, and no io_uring: measured with 1.1 GiB in pieces of
+ * a MiB (Linux 6.18, 2 processors, a virtual disk; medians), a ring of 8 took
+ * 0.10 s to read from the page cache where two threads took 0.09, 0.44 s
+ * against 0.59 to copy there (0.32 s and 0.28 s of processor time), around the
+ * cache 1.08 against 1.11 and 1.87 against 1.89: the same within what one run
+ * differs from the next, for at each moment some pieces are on their way in
+ * both. Nor is anything gained by asking for what comes next
+ * (POSIX_FADV_WILLNEED): the kernel's own reading ahead is far enough ahead.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
