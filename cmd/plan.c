@@ -9,6 +9,7 @@
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
 #include "cmd/plan_dot.h"
+#include "cmd/refusals.h"
 #include "cmd/planning.h"
 #include "transforms/how.h"
 
@@ -164,13 +165,13 @@ static int answer(const struct settings *settings, unsigned which,
 
 	if (conductor_probe(conductor, image, err))
 		return err_in(err, "%s", settings->label[which]);
+	if (!in_place && refusals_size(settings, image, err) < 0)
+		return err_in(err, "%s", settings->label[which]);
 	if (checksums_make(settings, plans->ui, conductor_name(conductor),
 			   image, &expect, err) < 0)
 		return -1;
 	if (planning_make(&plans->planning, settings, image, &paths, err))
-		return err->kind == ERR_LIMIT
-			       ? err_in(err, "%s", settings->label[which])
-			       : -1;
+		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);

@@ -361,8 +361,7 @@ int planning_make(struct planning *planning, const struct settings *settings,
 				   &planning->target, err) < 0) {
 		return -1;
 	}
-	if ((settings->verify && refusals_verify(planning, err) < 0) ||
-	    (!paths->in_place && refusals_size(settings, image, err) < 0))
+	if (settings->verify && refusals_verify(planning, err) < 0)
 		return -1;
 	planning->target.create.sector_size =
 		settings->sector_size ? settings->sector_size

@@ -9,6 +9,7 @@
 
 #include "formats/archives/ova.h"
 #include "formats/images/driver.h"
+#include "io/page_cache.h"
 #include "io/sandbox.h"
 
 enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
@@ -71,6 +72,7 @@ struct settings {
 	const char *trace; /* a file for what was done when; or NULL */
 	enum sandbox_mode sandbox;
 	enum progress_style progress;
+	enum page_cache cache;
 	unsigned threads; /* 0: as many as there are */
 	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */
