@@ -7,6 +7,10 @@
  * first. A step that falls off its end is done with: parallel units come out
  * of order, and tables are touched again and again. With the list full, a
  * trail holds 128 MiB.
+ *
+ * Measured: 9 GiB, raw to raw, with 24 GiB of memory and 1.5 GiB of another
+ * file in the cache. With a trail that file was still there, nothing of the
+ * conversion was, and it took 13 to 24 s; without, the other way round, and 33.
  */
 #include "io/page_cache.h"
 
