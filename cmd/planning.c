@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "cmd/costs_file.h"
 #include "cmd/machine.h"
 #include "cmd/refusals.h"
 #include "cmd/remote.h"
@@ -325,7 +326,7 @@ static void set_prices(struct planning *planning,
 {
 	struct price_list *list = &planning->price_list;
 
-	list->coefficients = &costs_default;
+	list->coefficients = &planning->coefficients;
 	list->image = *image;
 	list->remote = settings->argument[0] &&
 		       remote_kind(settings->argument[0]) != REMOTE_NONE;
@@ -347,6 +348,8 @@ int planning_make(struct planning *planning, const struct settings *settings,
 	memset(planning, 0, sizeof *planning);
 	if (paths->expect)
 		planning->price_list.expect = *paths->expect;
+	if (costs_file_load(&planning->coefficients, err) < 0)
+		return -1;
 	if (paths->in_place) {
 		if (refusals_in_place(image, paths, err) < 0)
 			return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the coefficient table and the sizes of every state. The transitions'
- * own files say what of it they use. */
+/* Owns the sizes of every state, and what moving that much costs. The
+ * transitions' own files say what of it they use. */
 #include "transforms/costs.h"
 
 #include <string.h>
@@ -8,42 +8,6 @@
 #include "base/checked.h"
 #include "transforms/expect.h"
 #include "transforms/tags.h"
-
-/* Nanoseconds a byte on one core of the machine the figures in bench/ are
- * from. What matters is their proportion. */
-const struct coefficients costs_default = {
-	.decode = {
-		[CODEC_GZIP] = 2.2,
-		[CODEC_XZ] = 11.0,
-		[CODEC_ZSTD] = 0.9,
-		[CODEC_BZIP2] = 25.0,
-		[CODEC_LZ4] = 0.5,
-	},
-	.encode = {
-		[CODEC_GZIP] = 5.0,
-		[CODEC_XZ] = 250.0,
-		[CODEC_ZSTD] = 3.5,
-		[CODEC_BZIP2] = 80.0,
-		[CODEC_LZ4] = 2.0,
-	},
-	.cluster_decode = 1.6,
-	.cluster_deflate = 5.0,
-	.cluster_zstd = 3.6,
-	.scan = 0.06,
-	.digest = 0.6,
-	.copy = 0.15,
-	.read = 0.15,
-	.write = 0.35,
-	.network = 10.0,
-	.trip_us = 30000,
-	.clone_us = 3000,
-	.clone_runs = 0.02,
-	.metadata_us = 1500,
-	.process_us = 25000,
-	.ssh = 20,
-	.ssh_us = 300000,
-	.qemu = 0.4,
-};
 
 /* Typical of what is published: a compressed image has a third of the bytes
  * of what it holds. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Predicted costs: one table of coefficients, and the sizes they are
+ * Predicted costs: the coefficients (coefficients.h), and the sizes they are
  * multiplied with. Numbers are functions of the state. No measuring at run
  * time: the same input, machine description and goal give the same plan.
  */
@@ -9,30 +9,9 @@
 
 #include <stdint.h>
 
-#include "formats/codecs/codec.h"
 #include "planner/transition.h"
+#include "transforms/coefficients.h"
 #include "transforms/protocol.h"
-
-/* Nanoseconds a byte unless the name says otherwise; of the bytes that come
- * out of a decoder or go into an encoder. */
-struct coefficients {
-	double decode[CODEC_COUNT];
-	double encode[CODEC_COUNT];
-	double cluster_decode, cluster_deflate, cluster_zstd;
-	double scan, digest, copy; /* zero scan; SHA-256; memory to memory */
-	double read, write;	   /* of a device, page cache included */
-	double network;		   /* of a server, in order */
-	double trip_us;		   /* a question and its answer */
-	double clone_us;	   /* one reflink of a whole file */
-	double clone_runs; /* reflinks run by run, out of and into tables */
-	double metadata_us;	   /* opening an image, walking its tables */
-	double process_us;	   /* starting an external tool */
-	double ssh; /* of a file at the other end of SSH */
-	double ssh_us; /* until it is reached */
-	double qemu; /* qemu-img convert, on top of reading and writing */
-};
-
-extern const struct coefficients costs_default;
 
 /* Devices of struct cost. Files on one file system share a device. */
 enum { DEVICE_INPUT, DEVICE_OUTPUT, DEVICE_TEMP };
