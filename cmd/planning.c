@@ -330,11 +330,15 @@ static void set_prices(struct planning *planning,
 	list->image = *image;
 	list->remote = settings->argument[0] &&
 		       remote_kind(settings->argument[0]) != REMOTE_NONE;
+	list->sync = settings->sync;
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
 	list->wrap_level = settings->wrap_level;
 	planning->problem.context = list;
-	planning->problem.threads = list->threads;
+	/* More threads than processors do no more. */
+	planning->problem.threads =
+		(unsigned)min_u64(list->threads, machine_processors());
+	planning->problem.fixed = planning->coefficients.start_us;
 	planning->problem.temp_limit = UINT64_MAX;
 	planning->problem.memory_limit = UINT64_MAX;
 	planning->problem.vocabulary = &tags_vocabulary;

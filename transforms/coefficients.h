@@ -22,16 +22,17 @@
 /* Nanoseconds a byte; those called _us, microseconds. The table in
  * coefficients.def says what each is. */
 struct coefficients {
-	double decode[CODEC_COUNT];
-	double encode[CODEC_COUNT];
+	/* Of data, and of long runs of zeros. */
+	double decode[CODEC_COUNT], decode_zeros[CODEC_COUNT];
+	double encode[CODEC_COUNT], encode_zeros[CODEC_COUNT];
 	double cluster_decode, cluster_deflate, cluster_zstd;
 	double scan, digest, copy;
-	double read, write;
+	double read, write, sync, pipe;
 	double network, trip_us;
 	double clone_us, clone_runs;
-	double metadata_us, process_us;
+	double metadata_us, start_us, worker_us, process_us;
 	double ssh, ssh_us;
-	double qemu;
+	double qemu, qemu_nbd;
 };
 
 extern const struct coefficients costs_default;

@@ -19,8 +19,8 @@ static bool compress_cost(const struct pricing *pricing, struct cost *out)
 		costs_encoders_memory(list->memory, list->image.layers > 0));
 	costs_flow(pricing, out);
 	/* Fewer threads than the pool has: as if there was more work. */
-	costs_pool(out, costs_stored(list, pricing->before),
-		   list->coefficients->encode[id] * list->threads / threads);
+	costs_encode(list, pricing->before, (enum codec_id)id,
+		     (double)list->threads / threads, false, out);
 	out->memory = wrap_encode_memory((enum codec_id)id, list->wrap_level,
 					 threads);
 	return costs_verify(pricing, out);

@@ -3,6 +3,8 @@
  * transitions' own files say what of it they use. */
 #include "transforms/costs.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -28,16 +30,49 @@ static double layer_size(const struct image *image, unsigned peeled)
 	return size;
 }
 
+/* What compressed bytes of the file may hold at most, by the typical ratio:
+ * the rest of what is inside is zeros. */
+static double typical_data(const struct image *image)
+{
+	double size = layer_size(image, 0);
+
+	for (unsigned i = 0; i < image->layers; i++)
+		if (codec_by_name(image->layer[i].tag) >= 0)
+			size *= TYPICAL_RATIO;
+	return size;
+}
+
 double costs_allocated(const struct price_list *list)
 {
 	const struct image *image = &list->image;
+	double data;
 
 	if (image->allocated)
 		return (double)image->allocated;
-	return layer_size(image, image->layers);
+	data = layer_size(image, image->layers);
+	data = fmin(data, typical_data(image));
+	return image->size_known ? fmin(data, (double)image->size) : data;
 }
 
-double costs_stored(const struct price_list *list, const struct state *state)
+double costs_guest(const struct price_list *list, const struct state *state)
+{
+	const char *size = state->tag[TAG_SIZE];
+
+	/* Not "unknown", nor "+N". */
+	if (*size >= '0' && *size <= '9')
+		return fmax(strtod(size, NULL), 1);
+	return list->image.size_known
+		       ? (double)list->image.size
+		       : layer_size(&list->image, list->image.layers);
+}
+
+static bool is_raw(const struct state *state)
+{
+	return !strcmp(state->tag[TAG_FORMAT], "raw") &&
+	       !state_depth(state, TAG_WRAPS);
+}
+
+double costs_length(const struct price_list *list, const struct state *state)
 {
 	const struct image *image = &list->image;
 	unsigned depth = state_depth(state, TAG_WRAPS);
@@ -46,40 +81,80 @@ double costs_stored(const struct price_list *list, const struct state *state)
 		return layer_size(image, image->layers > depth
 						 ? image->layers - depth
 						 : 0);
+	return is_raw(state) ? costs_guest(list, state)
+			     : costs_stored(list, state);
+}
+
+double costs_stored(const struct price_list *list, const struct state *state)
+{
 	double size = costs_allocated(list);
+
+	if (is_raw(state))
+		return fmin(size, costs_length(list, state));
+	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
+		return costs_length(list, state);
 	if (*state->tag[TAG_INNER])
 		size /= 2;
-	for (; depth; depth--)
+	for (unsigned depth = state_depth(state, TAG_WRAPS); depth; depth--)
 		size /= TYPICAL_RATIO;
 	return size;
 }
 
-static void costs_move(const struct pricing *pricing, unsigned device,
-		       const struct state *state, double per_byte,
-		       double *where)
+/* ---- moving ---- */
+
+static void put(const struct pricing *pricing, const struct state *state,
+		struct cost *out)
 {
 	const struct price_list *list = pricing->context;
+	const struct coefficients *c = list->coefficients;
+	double bytes = costs_stored(list, state);
 
-	where[list->device[device]] +=
-		costs_stored(list, state) * per_byte / 1000;
+	if (!strcmp(state->tag[TAG_SINK], "nowhere"))
+		return;
+	if (!strcmp(state->tag[TAG_SINK], "stream")) {
+		costs_serial(out, costs_length(list, state), c->pipe);
+		return;
+	}
+	costs_pool(out, bytes, c->write);
+	if (list->sync)
+		out->fixed += bytes * c->sync / 1000;
+}
+
+static void take(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	const struct state *state = pricing->before;
+	const struct coefficients *c = list->coefficients;
+	bool input = !strcmp(state->tag[TAG_PLACE], "input");
+
+	if (!input && strcmp(state->tag[TAG_PLACE], "temp"))
+		return;
+	if (input && list->remote)
+		out->read[list->device[DEVICE_INPUT]] +=
+			costs_stored(list, state) * c->network / 1000;
+	else if (input && !strcmp(state->tag[TAG_ACCESS], "stream"))
+		costs_serial(out, costs_length(list, state), c->pipe);
+	else
+		costs_pool(out, costs_stored(list, state), c->read);
 }
 
 void costs_flow(const struct pricing *pricing, struct cost *out)
 {
-	const struct price_list *list = pricing->context;
-	const char *place = pricing->before->tag[TAG_PLACE];
-
-	if (!strcmp(place, "input"))
-		costs_move(pricing, DEVICE_INPUT, pricing->before,
-			   list->remote ? list->coefficients->network
-					: list->coefficients->read,
-			   out->read);
-	else if (!strcmp(place, "temp"))
-		costs_move(pricing, DEVICE_TEMP, pricing->before,
-			   list->coefficients->read, out->read);
+	take(pricing, out);
 	if (goal_reached(pricing->goal, pricing->after))
-		costs_move(pricing, DEVICE_OUTPUT, pricing->after,
-			   list->coefficients->write, out->write);
+		put(pricing, pricing->after, out);
+}
+
+void costs_keep(const struct price_list *list, double bytes, struct cost *out)
+{
+	costs_pool(out, bytes, list->coefficients->write);
+	out->temp += (uint64_t)bytes;
+}
+
+void costs_barrier(const struct price_list *list, struct cost *out)
+{
+	out->fixed += list->coefficients->worker_us;
+	out->barrier = true;
 }
 
 /* What is fetched between two jumps where tables are in places of their own
@@ -99,16 +174,45 @@ void costs_jumps(const struct pricing *pricing, double times,
 
 void costs_settle(const struct pricing *pricing, struct cost *out)
 {
-	const struct price_list *list = pricing->context;
-
 	/* What flows unchanged where extents can be shared was not moved. */
 	bool shared = !strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
 		      !strcmp(pricing->before->tag[TAG_LAYOUT], "original");
 
 	if (!strcmp(pricing->before->tag[TAG_PLACE], "flow") && !shared)
-		costs_move(pricing, DEVICE_OUTPUT, pricing->before,
-			   list->coefficients->write, out->write);
+		put(pricing, pricing->before, out);
 	out->barrier = true;
+}
+
+/* `length` bytes, of which `data` are no zeros. */
+static void code(double length, double data, double ns, double zeros_ns,
+		 bool serial, struct cost *out)
+{
+	double zeros = fmax(length - data, 0);
+	double each = (data * ns + zeros * zeros_ns) / fmax(data + zeros, 1);
+
+	if (serial)
+		costs_serial(out, data + zeros, each);
+	else
+		costs_pool(out, data + zeros, each);
+}
+
+void costs_decode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, bool serial, struct cost *out)
+{
+	const struct coefficients *c = list->coefficients;
+
+	code(costs_length(list, inside), costs_stored(list, inside),
+	     c->decode[id], c->decode_zeros[id], serial, out);
+}
+
+void costs_encode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, double times, bool serial,
+		  struct cost *out)
+{
+	const struct coefficients *c = list->coefficients;
+
+	code(costs_length(list, inside), costs_stored(list, inside),
+	     c->encode[id] * times, c->encode_zeros[id] * times, serial, out);
 }
 
 bool costs_shares(const struct pricing *pricing, const struct state *state)
@@ -136,8 +240,7 @@ void costs_digest(const struct price_list *list, struct cost *out)
 
 		costs_serial(out, bytes, c->digest);
 		if (!depth)
-			out->read[list->device[DEVICE_INPUT]] +=
-				bytes * c->read / 1000;
+			costs_pool(out, bytes, c->read);
 	}
 }
 

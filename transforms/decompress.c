@@ -30,9 +30,7 @@ static bool encodes(const struct goal *goal)
 static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double inside = costs_stored(list, pricing->after);
 	enum codec_id id = outermost(pricing->before);
-	double ns = list->coefficients->decode[id];
 	char inside_it[TAG_LEN];
 	bool blocks = state_top(pricing->before, TAG_INSIDE, inside_it) &&
 		      !strcmp(inside_it, "blocks");
@@ -40,10 +38,7 @@ static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 	costs_flow(pricing, out);
 	/* An index means blocks, which the decoder's own threads share; not
 	 * so in a stream of one block. */
-	if (blocks)
-		costs_pool(out, inside, ns);
-	else
-		costs_serial(out, inside, ns);
+	costs_decode(list, pricing->after, id, !blocks, out);
 	out->memory = costs_decoders_memory(list->memory,
 					    encodes(pricing->goal));
 	return costs_verify(pricing, out);
@@ -93,20 +88,20 @@ const struct transition transition_decompress = {
 static bool blocks_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double inside = costs_stored(list, pricing->after);
 	enum codec_id id = outermost(pricing->before);
+	struct cost once = { 0 };
 
 	costs_flow(pricing, out);
 	costs_jumps(pricing, list->image.redecode, out);
-	costs_pool(out, inside * list->image.redecode,
-		   list->coefficients->decode[id]);
+	costs_decode(list, pricing->after, id, false, &once);
+	out->cpu += once.cpu * list->image.redecode;
 	/* A digest of what is inside takes what is decoded for others, unless
 	 * that is far out of order. */
 	if (list->expect.count && list->image.redecode > 1 &&
 	    expect_deepest(&list->expect) +
 			    state_depth(pricing->after, TAG_WRAPS) >=
 		    list->image.layers)
-		costs_pool(out, inside, list->coefficients->decode[id]);
+		out->cpu += once.cpu;
 	out->memory = 64 * MIB;
 	return costs_verify(pricing, out);
 }

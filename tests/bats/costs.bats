@@ -67,7 +67,7 @@ plan() {
 	IMGCONV_COSTS=table runs 0 plan --coefficients
 	printf '%s\n' "$output" >odd
 	equal "decode_xz 0.1234567890123456" \
-		"$(sed -n 's/ #.*//; /^decode_xz/p' odd)"
+		"$(sed -n 's/ #.*//; /^decode_xz /p' odd)"
 	equal "$(grep -c . defaults)" "$(grep -c . odd)"
 	IMGCONV_COSTS=odd runs 0 plan --coefficients
 	equal "$(cat odd)" "$output"

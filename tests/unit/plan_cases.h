@@ -6,6 +6,7 @@
 
 #include "check.h"
 
+#include "base/checked.h"
 #include "planner/plan.h"
 #include "transforms/catalogue.h"
 #include "transforms/costs.h"
@@ -80,7 +81,9 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	image->redecode = wish->redecode > 0 ? wish->redecode : 1;
 	image->file_size_known = !wish->pipe;
 	image->file_size = wish->pipe ? 0
-			   : wish->inner || wish->wrap ? data / 3 : data;
+			   : wish->inner || wish->wrap ? data / 3
+			   : seen && image->ordered ? max_u64(data, wish->size)
+						    : data;
 	if (wish->wrap) {
 		image->layers = 1;
 		snprintf(image->layer[0].tag, sizeof image->layer[0].tag,
@@ -187,6 +190,7 @@ static inline void case_make(const struct wish *wish,
 	memset(out, 0, sizeof *out);
 	case_image(wish, &out->list.image);
 	out->list.coefficients = &costs_default;
+	out->list.sync = true;
 	out->list.threads = 4;
 	out->list.memory = 256 * MIB;
 	out->list.device[DEVICE_OUTPUT] = wish->other_fs;

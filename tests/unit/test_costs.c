@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cost model on the real catalogue: what a plan's weight is made of,
+ * worked out by hand from sizes and coefficients. Which plan wins is
+ * test_planner_cases.c's.
+ */
+#include "plan_cases.h"
+
+#include <math.h>
+
+#define GB ((uint64_t)1 << 30)
+#define THREADS 4
+#define C costs_default
+/* All zero but for what a test sets. */
+#define HALF_RAW .from = "raw", .size = 4 * GB, .data = 2 * GB
+
+static bool is(double found, double wanted)
+{
+	bool near = fabs(found - wanted) < 1e-6 * fmax(wanted, 1);
+
+	if (!near)
+		fprintf(stderr, "%f instead of %f\n", found, wanted);
+	return near;
+}
+
+/* The weight of the plan called `id`, microseconds; -1: there is none. */
+static double weigh(const struct wish *wish, bool sync, const char *id)
+{
+	struct case_problem it;
+	struct plan *list = NULL;
+	struct err err;
+	char found[PLAN_ID_LEN];
+	unsigned count = 0;
+	double weight = -1;
+
+	case_make(wish, catalogue, &it);
+	it.list.sync = sync;
+	if (plan_all(&it.problem, 64, &list, &count, &err) < 0)
+		return -1;
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(plan_id(&list[i], found, sizeof found), id))
+			weight = list[i].weight;
+	free(list);
+	return weight;
+}
+
+/* Nanoseconds a byte into microseconds. */
+static double us(uint64_t bytes, double ns)
+{
+	return (double)bytes * ns / 1000;
+}
+
+static void holes(void)
+{
+	const struct wish copy = { HALF_RAW, .to = "raw" };
+	const struct wish convert = { HALF_RAW, .to = "qcow2" };
+	double moved = us(2 * GB, C.read + C.write) / THREADS;
+
+	/* Only data are read and written, on all threads. */
+	CHECK(is(weigh(&copy, false, "copy"), moved));
+	CHECK(is(weigh(&convert, false, "convert"),
+		 moved + C.metadata_us / 4));
+}
+
+static void waiting(void)
+{
+	const struct wish convert = { HALF_RAW, .to = "qcow2" };
+	const struct wish shared = { HALF_RAW, .clone = true, .to = "raw" };
+	const struct wish spooled = { .from = "qcow2", .size = 4 * GB,
+				      .data = 2 * GB, .wrap = "xz",
+				      .to = "qcow2", .rewrite = true };
+
+	CHECK(is(weigh(&convert, true, "convert") -
+			 weigh(&convert, false, "convert"),
+		 us(2 * GB, C.sync)));
+	/* Nothing was written. */
+	CHECK(is(weigh(&shared, true, "copy"), C.clone_us));
+	/* Temporary files are not waited for. */
+	CHECK(is(weigh(&spooled, true, "decompress,spool,convert") -
+			 weigh(&spooled, false, "decompress,spool,convert"),
+		 us(2 * GB, C.sync)));
+}
+
+static void digest(void)
+{
+	const struct wish wish = { HALF_RAW, .digest = true, .to = "raw" };
+
+	/* In order, on one thread, holes too. */
+	CHECK(is(weigh(&wish, false, "convert"),
+		 us(4 * GB, C.digest) + C.metadata_us / 4));
+}
+
+static void pipes(void)
+{
+	const struct wish out = { .from = "qcow2", .size = 4 * GB,
+				  .data = 2 * GB, .to = "raw",
+				  .sink = "stream" };
+	const struct wish in = { .from = "qcow2", .size = 4 * GB,
+				 .data = GB, .pipe = true, .to = "qcow2" };
+
+	/* A hole is zeros there, and nothing is waited for. */
+	CHECK(is(weigh(&out, true, "convert"),
+		 us(4 * GB, C.pipe) + C.metadata_us / 4));
+	/* Of unknown length. */
+	CHECK(weigh(&in, false, "copy,check-output") >= us(GB / 2, C.pipe));
+}
+
+static void codecs(void)
+{
+	const struct wish in = { HALF_RAW, .wrap = "gz", .to = "raw" };
+	const struct wish out = { HALF_RAW, .to = "raw", .to_wrap = "bz2" };
+	double data, zeros;
+
+	/* A decoder without blocks is one thread's. What is inside has no
+	 * known length: three times the file, which is a third of the data. */
+	CHECK(is(weigh(&in, false, "decompress"),
+		 us(2 * GB / 3 * 3, C.decode[CODEC_GZIP])));
+	data = us(2 * GB, C.read + C.encode[CODEC_BZIP2]);
+	zeros = us(2 * GB, C.encode_zeros[CODEC_BZIP2]);
+	/* What comes out is a third as long as the data. */
+	CHECK(is(weigh(&out, false, "compress"),
+		 (data + zeros + (2.0 * (double)GB / 3) * C.write / 1000) /
+			 THREADS));
+}
+
+/* What every plan takes is in every answer, and changes none. */
+static void fixed(void)
+{
+	const struct wish wish = { .from = "qcow2", .size = 8 * GB,
+				   .wrap = "xz", .to = "raw" };
+	struct case_problem it;
+	struct plan *list = NULL;
+	struct plan before, after;
+	struct err err;
+	unsigned count, more;
+
+	case_make(&wish, catalogue, &it);
+	CHECK(!plan_search(&it.problem, &before, &err));
+	CHECK(!plan_all(&it.problem, 64, &list, &count, &err));
+	free(list);
+	it.problem.fixed = 12345;
+	CHECK(!plan_search(&it.problem, &after, &err));
+	CHECK_EQ(before.count, after.count);
+	CHECK(is(after.weight, before.weight + 12345));
+	plan_price(&it.problem, &after);
+	CHECK(is(after.weight, before.weight + 12345));
+	CHECK(!plan_all(&it.problem, 64, &list, &more, &err));
+	CHECK_EQ(count, more);
+	CHECK(is(list[0].weight, before.weight + 12345));
+	free(list);
+}
+
+int main(void)
+{
+	holes();
+	waiting();
+	digest();
+	pipes();
+	codecs();
+	fixed();
+	return check_result();
+}
