@@ -338,7 +338,7 @@ static void set_prices(struct planning *planning,
 	/* More threads than processors do no more. */
 	planning->problem.threads =
 		(unsigned)min_u64(list->threads, machine_processors());
-	planning->problem.fixed = planning->coefficients.start_us;
+	planning->problem.fixed = costs_start(list);
 	planning->problem.temp_limit = UINT64_MAX;
 	planning->problem.memory_limit = UINT64_MAX;
 	planning->problem.vocabulary = &tags_vocabulary;

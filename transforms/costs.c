@@ -12,7 +12,7 @@
 #include "transforms/tags.h"
 
 /* Typical of what is published: a compressed image has a third of the bytes
- * of what it holds. */
+ * of what it holds, and a disk is a third full. */
 #define TYPICAL_RATIO 3.0
 /* When nothing at all is known of the size. */
 #define TYPICAL_SIZE (2.0 * (double)GIB)
@@ -20,9 +20,13 @@
 /* The bytes inside the first `peeled` layers of the input. */
 static double layer_size(const struct image *image, unsigned peeled)
 {
-	double size = image->file_size_known ? (double)image->file_size
-					     : TYPICAL_SIZE / TYPICAL_RATIO;
+	double size = TYPICAL_SIZE / TYPICAL_RATIO;
 
+	if (image->file_size_known)
+		size = (double)image->file_size;
+	else if (!image->layers && image->size_known)
+		size = (double)image->size /
+		       (strcmp(image->format, "raw") ? TYPICAL_RATIO : 1);
 	for (unsigned i = 0; i < peeled && i < image->layers; i++)
 		size = image->layer[i].size_known
 			       ? (double)image->layer[i].size
@@ -98,6 +102,26 @@ double costs_stored(const struct price_list *list, const struct state *state)
 	for (unsigned depth = state_depth(state, TAG_WRAPS); depth; depth--)
 		size /= TYPICAL_RATIO;
 	return size;
+}
+
+/* The head, the tables, the ends of guest and partition table. */
+#define PROBE_BLOCKS 4
+
+double costs_start(const struct price_list *list)
+{
+	const struct image *image = &list->image;
+	const struct coefficients *c = list->coefficients;
+	double time = c->start_us;
+
+	/* Innermost first: what is around the image is what has blocks. */
+	if (image->block && image->layers) {
+		int id = codec_by_name(image->layer[image->layers - 1].tag);
+		double bytes = fmin(PROBE_BLOCKS * (double)image->block,
+				    layer_size(image, image->layers));
+		if (id >= 0)
+			time += bytes * c->decode[id] / 1000;
+	}
+	return time;
 }
 
 /* ---- moving ---- */

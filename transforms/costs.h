@@ -42,6 +42,10 @@ struct price_list {
 	int wrap_level; /* 0: each codec's default */
 };
 
+/* What any run takes, microseconds: its start, and the probe of an input of
+ * compressed blocks, some of which are decoded to look inside. */
+double costs_start(const struct price_list *list);
+
 /* Bytes of the file as it is in `state` (compressed, container or raw): from
  * its front to its end, and those that take room. They differ by holes. */
 double costs_length(const struct price_list *list, const struct state *state);
