@@ -331,6 +331,7 @@ static void set_prices(struct planning *planning,
 	list->remote = settings->argument[0] &&
 		       remote_kind(settings->argument[0]) != REMOTE_NONE;
 	list->sync = settings->sync;
+	list->verify = settings->verify;
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
 	list->wrap_level = settings->wrap_level;
@@ -338,7 +339,8 @@ static void set_prices(struct planning *planning,
 	/* More threads than processors do no more. */
 	planning->problem.threads =
 		(unsigned)min_u64(list->threads, machine_processors());
-	planning->problem.fixed = costs_start(list);
+	planning->problem.fixed = costs_start(list, &planning->problem.start,
+					      &planning->problem.goal);
 	planning->problem.temp_limit = UINT64_MAX;
 	planning->problem.memory_limit = UINT64_MAX;
 	planning->problem.vocabulary = &tags_vocabulary;

@@ -107,7 +107,32 @@ double costs_stored(const struct price_list *list, const struct state *state)
 /* The head, the tables, the ends of guest and partition table. */
 #define PROBE_BLOCKS 4
 
-double costs_start(const struct price_list *list)
+/* A pass over the output's guest, in order, inside its compressions. */
+static double verify(const struct price_list *list, const struct state *start,
+		     const struct goal *goal)
+{
+	const struct coefficients *c = list->coefficients;
+	const char *wraps = goal_value(goal, TAG_WRAPS);
+	struct state made = { .tag = { "" } };
+	struct cost cost = { .fixed = c->worker_us };
+	char tag[TAG_LEN];
+
+	state_set(&made, TAG_WRAPS, wraps ? wraps : "");
+	costs_serial(&cost, costs_guest(list, start), c->digest);
+	/* Ends: a layer less each time. */
+	while (state_top(&made, TAG_WRAPS, tag)) {
+		int id = codec_by_name(tag);
+
+		state_pop(&made, TAG_WRAPS);
+		if (id >= 0)
+			costs_serial(&cost, costs_allocated(list),
+				     c->decode[id]);
+	}
+	return cost.fixed + cost.serial;
+}
+
+double costs_start(const struct price_list *list, const struct state *start,
+		   const struct goal *goal)
 {
 	const struct image *image = &list->image;
 	const struct coefficients *c = list->coefficients;
@@ -121,7 +146,7 @@ double costs_start(const struct price_list *list)
 		if (id >= 0)
 			time += bytes * c->decode[id] / 1000;
 	}
-	return time;
+	return list->verify ? time + verify(list, start, goal) : time;
 }
 
 /* ---- moving ---- */

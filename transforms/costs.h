@@ -36,15 +36,18 @@ struct price_list {
 	struct expectations expect;
 	bool remote; /* the input is on a server */
 	bool sync; /* the output is waited for */
+	bool verify; /* it is read again, for its digest */
 	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
 	unsigned threads;
 	uint64_t memory;
 	int wrap_level; /* 0: each codec's default */
 };
 
-/* What any run takes, microseconds: its start, and the probe of an input of
- * compressed blocks, some of which are decoded to look inside. */
-double costs_start(const struct price_list *list);
+/* What any run takes, microseconds: its start; the probe of an input of
+ * compressed blocks, some of which are decoded to look inside; and reading
+ * what came out again. */
+double costs_start(const struct price_list *list, const struct state *start,
+		   const struct goal *goal);
 
 /* Bytes of the file as it is in `state` (compressed, container or raw): from
  * its front to its end, and those that take room. They differ by holes. */

@@ -150,6 +150,38 @@ static void fixed(void)
 	free(list);
 }
 
+static double start_of(const struct wish *wish, uint64_t block, bool verify)
+{
+	struct case_problem it;
+
+	case_make(wish, catalogue, &it);
+	it.list.image.block = block;
+	it.list.verify = verify;
+	return costs_start(&it.list, &it.problem.start, &it.problem.goal);
+}
+
+static void start(void)
+{
+	const struct wish blocks = { .from = "qcow2", .size = 8 * GB,
+				     .wrap = "xz", .blocks = true,
+				     .to = "raw" };
+	const struct wish plain = { HALF_RAW, .to = "qcow2" };
+	const struct wish packed = { HALF_RAW, .to = "raw", .to_wrap = "bz2" };
+
+	CHECK(is(start_of(&plain, 0, false), C.start_us));
+	/* Four blocks are decoded to look inside, no more than there are. */
+	CHECK(is(start_of(&blocks, 1000000, false),
+		 C.start_us + us(4000000, C.decode[CODEC_XZ])));
+	CHECK(is(start_of(&blocks, 4 * GB, false),
+		 C.start_us + us(8 * GB, C.decode[CODEC_XZ])));
+	/* Read again: all of the guest, whichever takes longer. */
+	CHECK(is(start_of(&plain, 0, true),
+		 C.start_us + C.worker_us + us(4 * GB, C.digest)));
+	CHECK(is(start_of(&packed, 0, true),
+		 C.start_us + C.worker_us +
+			 us(2 * GB, C.decode[CODEC_BZIP2])));
+}
+
 int main(void)
 {
 	holes();
@@ -158,5 +190,6 @@ int main(void)
 	pipes();
 	codecs();
 	fixed();
+	start();
 	return check_result();
 }
