@@ -17,20 +17,50 @@
 /* When nothing at all is known of the size. */
 #define TYPICAL_SIZE (2.0 * (double)GIB)
 
+static bool compressed(const struct image *image, unsigned layer)
+{
+	return codec_by_name(image->layer[layer].tag) >= 0;
+}
+
+/* How long the guest is, if its size or its partition table say so. */
+static double guest_hint(const struct image *image)
+{
+	if (image->size_known)
+		return fmax((double)image->size, 1);
+	return image->used_end ? (double)image->used_end : TYPICAL_SIZE;
+}
+
+/* The length of an input that comes through a pipe. Holes of a raw disk come
+ * too, where nothing is around it. */
+static double piped_size(const struct image *image)
+{
+	double size = guest_hint(image);
+	bool shrinks = strcmp(image->format, "raw") != 0;
+
+	for (unsigned i = 0; i < image->layers; i++)
+		if (compressed(image, i)) {
+			size /= TYPICAL_RATIO;
+			shrinks = true;
+		}
+	return shrinks ? size / TYPICAL_RATIO : size;
+}
+
 /* The bytes inside the first `peeled` layers of the input. */
 static double layer_size(const struct image *image, unsigned peeled)
 {
-	double size = TYPICAL_SIZE / TYPICAL_RATIO;
+	double size = image->file_size_known ? (double)image->file_size
+					     : piped_size(image);
 
-	if (image->file_size_known)
-		size = (double)image->file_size;
-	else if (!image->layers && image->size_known)
-		size = (double)image->size /
-		       (strcmp(image->format, "raw") ? TYPICAL_RATIO : 1);
 	for (unsigned i = 0; i < peeled && i < image->layers; i++)
-		size = image->layer[i].size_known
-			       ? (double)image->layer[i].size
-			       : size * TYPICAL_RATIO;
+		if (image->layer[i].size_known)
+			size = (double)image->layer[i].size;
+		else if (compressed(image, i))
+			size *= TYPICAL_RATIO;
+	/* Zeros are more than the ratio knows of. */
+	if (peeled && peeled >= image->layers &&
+	    !image->layer[image->layers - 1].size_known &&
+	    !strcmp(image->format, "raw"))
+		size = fmax(size, (double)image->used_end);
 	return size;
 }
 
@@ -41,7 +71,7 @@ static double typical_data(const struct image *image)
 	double size = layer_size(image, 0);
 
 	for (unsigned i = 0; i < image->layers; i++)
-		if (codec_by_name(image->layer[i].tag) >= 0)
+		if (compressed(image, i))
 			size *= TYPICAL_RATIO;
 	return size;
 }
@@ -55,6 +85,8 @@ double costs_allocated(const struct price_list *list)
 		return (double)image->allocated;
 	data = layer_size(image, image->layers);
 	data = fmin(data, typical_data(image));
+	if (!image->file_size_known)
+		data = fmin(data, guest_hint(image) / TYPICAL_RATIO);
 	return image->size_known ? fmin(data, (double)image->size) : data;
 }
 

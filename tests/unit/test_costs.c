@@ -150,6 +150,43 @@ static void fixed(void)
 	free(list);
 }
 
+/* What is not known of an input: from the front, and data; `used` is what a
+ * partition table says. */
+static void guess(const struct wish *wish, uint64_t used, double length,
+		  double data)
+{
+	struct case_problem it;
+	struct state peeled;
+
+	case_make(wish, catalogue, &it);
+	it.list.image.allocated = 0;
+	it.list.image.used_end = used;
+	peeled = it.problem.start;
+	state_set(&peeled, TAG_WRAPS, "");
+	CHECK(is(costs_length(&it.list, &peeled), length));
+	CHECK(is(costs_allocated(&it.list), data));
+}
+
+static void guesses(void)
+{
+	const double gb = (double)GB;
+	const struct wish raw = { .from = "raw", .pipe = true, .to = "raw" };
+	const struct wish known = { .from = "qcow2", .size = 6 * GB,
+				    .pipe = true, .to = "raw" };
+	const struct wish packed = { .from = "raw", .wrap = "gz",
+				     .pipe = true, .to = "raw" };
+	const struct wish file = { .from = "raw", .data = 3 * GB,
+				   .wrap = "gz", .to = "raw" };
+
+	guess(&raw, 0, 2 * gb, 2 * gb / 3);
+	guess(&raw, 9 * GB, 9 * gb, 3 * gb);
+	guess(&known, 0, 2 * gb, 2 * gb);
+	guess(&packed, 9 * GB, 9 * gb, 3 * gb);
+	/* A third of the data is what there is; the rest is zeros. */
+	guess(&file, 0, 3 * gb, 3 * gb);
+	guess(&file, 9 * GB, 9 * gb, 3 * gb);
+}
+
 static double start_of(const struct wish *wish, uint64_t block, bool verify)
 {
 	struct case_problem it;
@@ -191,5 +228,6 @@ int main(void)
 	codecs();
 	fixed();
 	start();
+	guesses();
 	return check_result();
 }
