@@ -25,6 +25,7 @@ struct coefficients {
 	/* Of data, and of long runs of zeros. */
 	double decode[CODEC_COUNT], decode_zeros[CODEC_COUNT];
 	double encode[CODEC_COUNT], encode_zeros[CODEC_COUNT];
+	double encode_fast[CODEC_COUNT]; /* data, at the lowest level */
 	double cluster_decode, cluster_deflate, cluster_zstd;
 	double scan, digest, copy;
 	double read, write, sync, pipe;

@@ -11,7 +11,8 @@
 #define GB ((uint64_t)1 << 30)
 #define THREADS 4
 #define C costs_default
-/* All zero but for what a test sets. */
+
+#define R4 .from = "raw", .size = 4 * GB
 #define HALF_RAW .from = "raw", .size = 4 * GB, .data = 2 * GB
 
 static bool is(double found, double wanted)
@@ -123,6 +124,35 @@ static void codecs(void)
 			 THREADS));
 }
 
+/* A level's cost lies on the curve through the lowest and the default. */
+static void levels(void)
+{
+	const struct codec *xz = codec_get(CODEC_XZ);
+	const struct wish wish = { R4, .to = "raw", .to_wrap = "xz" };
+	double weight[3], rest;
+	const int level[3] = { 0, xz->level_min, xz->level_default };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct case_problem it;
+		struct plan plan;
+		struct err err;
+
+		case_make(&wish, catalogue, &it);
+		it.list.sync = false;
+		it.list.wrap_level = level[i];
+		/* So that no level has fewer threads. */
+		it.list.memory = 64 * GB;
+		CHECK(!plan_search(&it.problem, &plan, &err));
+		weight[i] = plan.weight;
+	}
+	rest = us(4 * GB, C.read) + us(4 * GB / 3, C.write);
+	CHECK(is(weight[0], weight[2]));
+	CHECK(is(weight[0],
+		 (us(4 * GB, C.encode[CODEC_XZ]) + rest) / THREADS));
+	CHECK(is(weight[1],
+		 (us(4 * GB, C.encode_fast[CODEC_XZ]) + rest) / THREADS));
+}
+
 /* What every plan takes is in every answer, and changes none. */
 static void fixed(void)
 {
@@ -226,6 +256,7 @@ int main(void)
 	digest();
 	pipes();
 	codecs();
+	levels();
 	fixed();
 	start();
 	guesses();
