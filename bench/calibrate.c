@@ -285,7 +285,7 @@ static void measure_pipe(const struct bench *bench)
 /* ---- codecs ---- */
 
 /* Encode `bytes`, decode what came out: nanoseconds a byte of each. */
-static void wrap_once(const struct bench *bench, enum codec_id id,
+static void wrap_once(const struct bench *bench, enum codec_id id, int level,
 		      const unsigned char *bytes, size_t len, double *encode,
 		      double *decode)
 {
@@ -300,8 +300,8 @@ static void wrap_once(const struct bench *bench, enum codec_id id,
 
 	if (fd < 0)
 		exit(1);
-	sink = wrap_encode(id, files_stream_sink(dup(fd)), 0, bench->threads,
-			   &err);
+	sink = wrap_encode(id, files_stream_sink(dup(fd)), level,
+			   bench->threads, &err);
 	if (!sink)
 		fail(&err);
 	for (size_t at = 0; at < len; at += UNIT_LEN)
@@ -355,13 +355,18 @@ static void measure_wraps(const struct bench *bench)
 		if (len < least && least <= bench->len)
 			len = least;
 		for (unsigned i = 0; i < rounds; i++)
-			wrap_once(bench, id, bench->sample, len, &in[i],
+			wrap_once(bench, id, 0, bench->sample, len, &in[i],
 				  &out[i]);
 		snprintf(name, sizeof name, "decode_%s", codec_get(id)->tag);
 		tell(name, quickest(out, rounds));
 		snprintf(name, sizeof name, "encode_%s", codec_get(id)->tag);
 		tell(name, quickest(in, rounds));
-		wrap_once(bench, id, bench->zeros, len, &in[0], &out[0]);
+		wrap_once(bench, id, codec_get(id)->level_min, bench->sample,
+			  len, &in[0], &out[0]);
+		snprintf(name, sizeof name, "encode_%s_fast",
+			 codec_get(id)->tag);
+		tell(name, in[0]);
+		wrap_once(bench, id, 0, bench->zeros, len, &in[0], &out[0]);
 		snprintf(name, sizeof name, "decode_%s_zeros",
 			 codec_get(id)->tag);
 		tell(name, out[0]);
