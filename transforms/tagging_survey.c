@@ -120,8 +120,6 @@ static int sample_extents(struct disk *disk, uint64_t granule,
 		data = (uint64_t)((double)data * (double)disk->size /
 				  (double)at);
 	image->allocated = data;
-	if (granule > 1)
-		image->block = granule;
 	if (granule > 1 && stored)
 		image->redecode = (double)cache.misses /
 				  (double)div_up(stored, granule);
@@ -212,6 +210,8 @@ static int survey_disk(const struct survey_input *input,
 	image->size_known = true;
 	image->size = disk->size;
 	image->sector_size = disk->sector_size;
+	if (source->granule > 1)
+		image->block = source->granule;
 	facts = mem_zalloc(sizeof *facts);
 	disk_info(disk, facts);
 	use_facts(facts, image);

@@ -23,6 +23,7 @@ static bool test_cost(const struct pricing *pricing, struct cost *out)
 		if (id < 0)
 			return false;
 		state_pop(&state, TAG_WRAPS);
+		blocks = blocks && codec_get((enum codec_id)id)->decoder_threads;
 		costs_decode(list, &state, (enum codec_id)id, !blocks, out);
 		blocks = false;
 	}

@@ -26,6 +26,7 @@ struct wish {
 	uint64_t data;	     /* of it in use; 0: all */
 	bool blocks;	     /* the compression has an index */
 	double redecode;     /* 0: 1 */
+	uint64_t block; /* of these at most; 0: not known to be long */
 	const char *inner;   /* of the input's clusters, or NULL */
 	bool gpt, luks, snapshot, backing, pipe;
 	/* Goal. */
@@ -79,6 +80,7 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	image->snapshots = wish->snapshot;
 	image->backing = wish->backing;
 	image->redecode = wish->redecode > 0 ? wish->redecode : 1;
+	image->block = wish->block;
 	image->file_size_known = !wish->pipe;
 	image->file_size = wish->pipe ? 0
 			   : wish->inner || wish->wrap ? data / 3

@@ -124,6 +124,33 @@ static void codecs(void)
 			 THREADS));
 }
 
+/* Threads that take turns of a MiB share the blocks they meet. */
+static void blocks(void)
+{
+	struct wish wish = { .from = "qcow2", .size = 4 * GB, .wrap = "xz",
+			     .blocks = true, .to = "raw" };
+	const char *id = "decompress-blocks,convert";
+	double decode = us(4 * GB, C.decode[CODEC_XZ]);
+	double rest = C.metadata_us / 4;
+
+	wish.block = 2 << 20;
+	CHECK(is(weigh(&wish, false, id), decode / 2 + rest));
+	wish.block = 24 << 20;
+	CHECK(is(weigh(&wish, false, id), decode + rest));
+	/* In disorder each is in another one, of which most are decoded
+	 * again. */
+	wish.redecode = 3;
+	CHECK(is(weigh(&wish, false, id), decode + rest));
+	wish.redecode = 12;
+	CHECK(weigh(&wish, false, id) > 3 * decode);
+	/* As a stream all threads decode xz, and one thread zstd. */
+	CHECK(weigh(&wish, false, "decompress,convert-scattered") <
+	      decode / 3);
+	wish.wrap = "zst";
+	CHECK(weigh(&wish, false, "decompress,convert-scattered") >=
+	      us(4 * GB, C.decode[CODEC_ZSTD]));
+}
+
 /* A level's cost lies on the curve through the lowest and the default. */
 static void levels(void)
 {
@@ -256,6 +283,7 @@ int main(void)
 	digest();
 	pipes();
 	codecs();
+	blocks();
 	levels();
 	fixed();
 	start();

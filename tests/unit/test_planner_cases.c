@@ -45,6 +45,15 @@ static const struct row rows[] = {
 	{ .what = "4 multi-block xz of an ordered qcow2 -> raw",
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .to = "raw" },
 	  .id = "decompress-blocks,convert" },
+	/* One thread decodes what the others wait for; as a stream liblzma
+	 * decodes several blocks at once. */
+	{ .what = "4 of blocks much longer than the units",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 24 << 20,
+	    .to = "raw" },
+	  .id = "decompress,convert-scattered", .temp = true },
+	{ .what = "4 zstd, whose stream has one thread only",
+	  .wish = { Q2, .wrap = "zst", .blocks = true, .to = "raw" },
+	  .id = "decompress-blocks,convert" },
 	{ .what = "5 multi-block xz of a fragmented qcow2 -> raw",
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .redecode = 12,
 	    .to = "raw" },
