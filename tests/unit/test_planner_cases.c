@@ -286,6 +286,10 @@ static void tell_time(void)
 int main(void)
 {
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		/* An old liblzma decodes blocks one after the other. */
+		if (rows[i].wish.blocks &&
+		    !codec_get(CODEC_XZ)->decoder_threads)
+			continue;
 		check_row(&rows[i]);
 		check_alternatives(&rows[i]);
 	}
