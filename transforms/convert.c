@@ -51,8 +51,8 @@ static bool convert_random_cost(const struct pricing *pricing,
 		if (!costs_verify(pricing, out))
 			return false;
 		/* Run by run instead of one call. */
-		out->fixed += 3 * list->coefficients->clone_us +
-			     list->coefficients->metadata_us;
+		out->fixed += list->coefficients->clone_us +
+			      list->coefficients->metadata_us / 4;
 		costs_serial(out, costs_allocated(list),
 			     list->coefficients->clone_runs);
 		return true;
