@@ -188,8 +188,6 @@ static void set_place(struct planning *planning,
 			  ? "yes" : "");
 	if (!strcmp(sink, "stream"))
 		set_append(target, start);
-	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
-	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
 }
 
 /* What goes into an archive or a compression cannot be changed later, but for

@@ -211,7 +211,7 @@ static void take(const struct pricing *pricing, struct cost *out)
 	if (!input && strcmp(state->tag[TAG_PLACE], "temp"))
 		return;
 	if (input && list->remote)
-		out->read[list->device[DEVICE_INPUT]] +=
+		out->read[DEVICE_SERVER] +=
 			costs_stored(list, state) * c->network / 1000;
 	else if (input && !strcmp(state->tag[TAG_ACCESS], "stream"))
 		costs_serial(out, costs_length(list, state), c->pipe);
@@ -249,7 +249,7 @@ void costs_jumps(const struct pricing *pricing, double times,
 	double jumps = 1 + costs_stored(list, pricing->before) / JUMP_LEN;
 
 	if (list->remote && !strcmp(pricing->before->tag[TAG_PLACE], "input"))
-		out->read[list->device[DEVICE_INPUT]] +=
+		out->read[DEVICE_SERVER] +=
 			jumps * times * list->coefficients->trip_us;
 }
 

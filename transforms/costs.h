@@ -27,8 +27,8 @@
 #include "transforms/coefficients.h"
 #include "transforms/protocol.h"
 
-/* Devices of struct cost. Files on one file system share a device. */
-enum { DEVICE_INPUT, DEVICE_OUTPUT, DEVICE_TEMP };
+/* Devices of struct cost: only a server is one. */
+enum { DEVICE_SERVER };
 
 struct price_list {
 	const struct coefficients *coefficients;
@@ -37,7 +37,6 @@ struct price_list {
 	bool remote; /* the input is on a server */
 	bool sync; /* the output is waited for */
 	bool verify; /* it is read again, for its digest */
-	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
 	unsigned threads;
 	uint64_t memory;
 	int wrap_level; /* 0: each codec's default */

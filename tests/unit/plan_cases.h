@@ -195,8 +195,6 @@ static inline void case_make(const struct wish *wish,
 	out->list.sync = true;
 	out->list.threads = 4;
 	out->list.memory = 256 * MIB;
-	out->list.device[DEVICE_OUTPUT] = wish->other_fs;
-	out->list.device[DEVICE_TEMP] = wish->other_fs;
 	tagging_state(&out->list.image, &out->problem.start);
 	case_start(wish, &out->problem.start);
 	if (wish->checksum) {
