@@ -13,6 +13,15 @@
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
+/* The bytes of the image as it came, without what was around it. */
+static double unpacked(const struct price_list *list)
+{
+	struct state state = { .tag = { "" } };
+
+	state_set(&state, TAG_LAYOUT, "original");
+	return costs_length(list, &state);
+}
+
 static bool convert_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
@@ -23,9 +32,10 @@ static bool convert_cost(const struct pricing *pricing, struct cost *out)
 	bool stream = !strcmp(pricing->before->tag[TAG_ACCESS], "stream");
 
 	costs_flow(pricing, out);
-	/* Data show at once what they are; holes of a stream are zeros. */
+	/* Data show at once what they are; holes of a stream are zeros, but
+	 * not what a resize has put behind its end. */
 	if (stream)
-		costs_pool(out, fmax(guest - bytes, 0), c->scan);
+		costs_pool(out, fmax(unpacked(list) - bytes, 0), c->scan);
 	if (*list->image.inner)
 		costs_pool(out, bytes, c->cluster_decode);
 	if (!strcmp(inner, "zlib"))

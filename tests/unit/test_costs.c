@@ -82,6 +82,18 @@ static void waiting(void)
 		 us(2 * GB, C.sync)));
 }
 
+/* What comes as a stream is looked at for zeros, what is added is not. */
+static void growing(void)
+{
+	const struct wish same = { HALF_RAW, .wrap = "lz4", .to = "qcow2" };
+	const struct wish larger = { HALF_RAW, .wrap = "lz4", .to = "qcow2",
+				     .resize = "1099511627776" };
+	double grown = weigh(&larger, false, "decompress,resize,convert");
+
+	CHECK(grown > 0);
+	CHECK(grown < weigh(&same, false, "decompress,convert") + 200);
+}
+
 static void digest(void)
 {
 	const struct wish wish = { HALF_RAW, .digest = true, .to = "raw" };
@@ -281,6 +293,7 @@ int main(void)
 {
 	holes();
 	waiting();
+	growing();
 	digest();
 	pipes();
 	codecs();
