@@ -102,10 +102,25 @@ double costs_guest(const struct price_list *list, const struct state *state)
 		       : layer_size(&list->image, list->image.layers);
 }
 
+/* How many compressions are around it; most archives are only frames. */
+static unsigned compressions(const struct state *state)
+{
+	struct state rest = *state;
+	char tag[TAG_LEN];
+	unsigned count = 0;
+
+	/* Ends: a layer less each time. */
+	while (state_top(&rest, TAG_WRAPS, tag)) {
+		count += codec_by_name(tag) >= 0 || !strcmp(tag, "zip") ||
+			 !strcmp(tag, "7z");
+		state_pop(&rest, TAG_WRAPS);
+	}
+	return count;
+}
+
 static bool is_raw(const struct state *state)
 {
-	return !strcmp(state->tag[TAG_FORMAT], "raw") &&
-	       !state_depth(state, TAG_WRAPS);
+	return !strcmp(state->tag[TAG_FORMAT], "raw") && !compressions(state);
 }
 
 double costs_length(const struct price_list *list, const struct state *state)
@@ -131,7 +146,7 @@ double costs_stored(const struct price_list *list, const struct state *state)
 		return costs_length(list, state);
 	if (*state->tag[TAG_INNER])
 		size /= 2;
-	for (unsigned depth = state_depth(state, TAG_WRAPS); depth; depth--)
+	for (unsigned depth = compressions(state); depth; depth--)
 		size /= TYPICAL_RATIO;
 	return size;
 }

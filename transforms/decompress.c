@@ -94,7 +94,10 @@ const struct transition transition_decompress = {
 static double at_once(const struct price_list *list)
 {
 	double block = fmax((double)list->image.block, (double)UNIT_LEN);
-	double in_order = list->threads * (double)UNIT_LEN / block;
+	/* Of unknown length they are taken to be long: most are. */
+	double in_order = list->image.block
+				  ? list->threads * (double)UNIT_LEN / block
+				  : 1;
 
 	return fmin(list->threads, fmax(in_order, 1) * list->image.redecode);
 }

@@ -149,6 +149,9 @@ static void blocks(void)
 	CHECK(is(weigh(&wish, false, id), decode / 2 + rest));
 	wish.block = 24 << 20;
 	CHECK(is(weigh(&wish, false, id), decode + rest));
+	wish.block = 0;
+	CHECK(is(weigh(&wish, false, id), decode + rest));
+	wish.block = 24 << 20;
 	/* In disorder each is in another one, of which most are decoded
 	 * again. */
 	wish.redecode = 3;
@@ -162,6 +165,17 @@ static void blocks(void)
 	wish.wrap = "zst";
 	CHECK(weigh(&wish, false, "decompress,convert-scattered") >=
 	      us(4 * GB, C.decode[CODEC_ZSTD]));
+}
+
+/* A tar is a frame: what is compressed around it is as long as inside. */
+static void frames(void)
+{
+	const struct wish bare = { R4, .to = "raw", .to_wrap = "xz" };
+	const struct wish tar = { R4, .to = "raw", .to_wrap = "xz.tar" };
+	double frame = us(4 * GB, C.copy) / THREADS;
+
+	CHECK(is(weigh(&tar, false, "pack,compress") - frame,
+		 weigh(&bare, false, "compress")));
 }
 
 /* A level's cost lies on the curve through the lowest and the default. */
@@ -298,6 +312,7 @@ int main(void)
 	pipes();
 	codecs();
 	blocks();
+	frames();
 	levels();
 	fixed();
 	start();

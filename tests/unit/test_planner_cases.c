@@ -43,7 +43,8 @@ static const struct row rows[] = {
 	    .to = "qcow2", .resize = "+1073741824" },
 	  .id = "decompress,spool,resize,convert", .temp = true },
 	{ .what = "4 multi-block xz of an ordered qcow2 -> raw",
-	  .wish = { Q2, .wrap = "xz", .blocks = true, .to = "raw" },
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 1 << 20,
+	    .to = "raw" },
 	  .id = "decompress-blocks,convert" },
 	/* One thread decodes what the others wait for; as a stream liblzma
 	 * decodes several blocks at once. */
@@ -52,7 +53,8 @@ static const struct row rows[] = {
 	    .to = "raw" },
 	  .id = "decompress,convert-scattered", .temp = true },
 	{ .what = "4 zstd, whose stream has one thread only",
-	  .wish = { Q2, .wrap = "zst", .blocks = true, .to = "raw" },
+	  .wish = { Q2, .wrap = "zst", .blocks = true, .block = 1 << 20,
+	    .to = "raw" },
 	  .id = "decompress-blocks,convert" },
 	{ .what = "5 multi-block xz of a fragmented qcow2 -> raw",
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .redecode = 12,
