@@ -487,6 +487,9 @@ const struct option_row option_rows[] = {
 	{ "dry-run", 0, NULL, "check and plan, then stop", ROUTED | RESIZE,
 	  ON(dry_run) },
 	{ "all", 0, NULL, "every plan, the cheapest first", PLAN, ON(all) },
+	{ "coefficients", 0, NULL,
+	  "the numbers that costs are worked out with, as IMGCONV_COSTS takes "
+	  "them", PLAN, ON(coefficients) },
 	{ "json", 0, NULL, "answer in JSON",
 	  PLAN | MEASURE | INFO | MAP | COMPARE | CHECK | FORMATS, ON(json) },
 	{ "dot", 0, NULL, "answer as a graph for graphviz", PLAN, ON(dot) },

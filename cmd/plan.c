@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns `imgconv plan`, and what --dry-run says elsewhere: the plan, or all of
- * them, as text, JSON or a graph. Does not plan, nor change anything. */
+ * them, as text, JSON or a graph; and the coefficients behind it. Does not plan, nor change anything. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +8,7 @@
 #include "cmd/answer.h"
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
+#include "cmd/costs_file.h"
 #include "cmd/plan_dot.h"
 #include "cmd/refusals.h"
 #include "cmd/planning.h"
@@ -203,8 +204,22 @@ static int plan_input(const struct settings *settings, unsigned which,
 	return result;
 }
 
+static int print_coefficients(const struct settings *settings)
+{
+	struct ui *ui = ui_open(settings);
+	struct coefficients coefficients;
+	struct err err = { 0 };
+
+	if (!costs_file_load(&coefficients, &err))
+		costs_file_print(&coefficients);
+	return answer_end(ui, &err, 0);
+}
+
 int command_plan(const struct settings *settings)
 {
+	if (settings->coefficients)
+		return print_coefficients(settings);
+
 	bool in_place = settings->command->run == command_resize;
 	unsigned inputs = in_place ? 1 : settings->argument_count - 1;
 	struct ui *ui = ui_open(settings);

@@ -199,6 +199,7 @@ struct image {
 	char gpt[12];	       /* "none", "at-end", "stale", "unknown" */
 	double redecode;       /* how often each block of a compressed layer
 				  would be decoded by random access; 1 best */
+	uint64_t block;	       /* the longest of these blocks; 0: none */
 	uint64_t used_end;     /* where partitions or file system end; 0 */
 	char used_by[32];
 };

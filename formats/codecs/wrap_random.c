@@ -20,10 +20,6 @@
 /* A larger block costs more than random access is worth. */
 #define BLOCK_MAX ((uint64_t)64 * MIB)
 
-/* All decoded blocks together: several of the usual 24 MiB. One block alone
- * always fits. */
-#define CACHE_MAX ((uint64_t)96 * MIB)
-
 struct entry {
 	struct entry *next;
 	size_t block;
@@ -80,7 +76,7 @@ static bool make_room(struct random *random, uint64_t len)
 {
 	struct entry *victim;
 
-	while (random->total && random->total + len > CACHE_MAX) {
+	while (random->total && random->total + len > WRAP_RANDOM_CACHE) {
 		victim = oldest_unheld(random);
 		if (!victim)
 			return false;
