@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from lib.case import Skipped, installed, missing
@@ -40,10 +41,17 @@ def blocks(folder):
 
 
 def used(folder):
-    """Bytes in use on a folder's file system, whatever was delayed."""
-    os.sync()
-    fs = os.statvfs(folder)
-    return (fs.f_blocks - fs.f_bfree) * fs.f_frsize
+    """Bytes in use on a folder's file system. XFS gives the blocks of deleted
+    files back a while later: this waits until nothing changes any more."""
+    now = -1
+    for _ in range(50):
+        os.sync()
+        fs = os.statvfs(folder)
+        before, now = now, (fs.f_blocks - fs.f_bfree) * fs.f_frsize
+        if now == before:
+            break
+        time.sleep(0.1)
+    return now
 
 
 class Measurer:
@@ -57,7 +65,8 @@ class Measurer:
         and what it wrote is on the disk, for all commands alike."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        before = used(folder)
+        os.sync()
+        before = used(folder) if own_fs else 0
         touch(memory)
         if self.cold:
             Path("/proc/sys/vm/drop_caches").write_text("3")
@@ -122,4 +131,6 @@ class Measurer:
             "limit_target": case.limit_target,
             "size_target": case.size_target,
             "commands": results,
+            "left_out": sorted(set(case.peers) - set(installed(case.peers)) |
+                               set(case.limits) - set(installed(case.limits))),
         }

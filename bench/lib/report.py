@@ -143,6 +143,9 @@ def details(results):
                 "-" if command["runs"][0]["used"] is None
                 else mib(middle(command, "used")),
                 ratio(limit and time_of(command) / time_of(limit))))
+        for label in result["left_out"]:
+            rows.append(line(result["name"], label, "not installed",
+                             *["-"] * 5))
     return "\n".join(rows)
 
 

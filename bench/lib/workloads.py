@@ -202,7 +202,9 @@ class Cache:
         return path
 
     def memory(self, name):
-        """Bytes that an output made of this workload may take, at most."""
-        kind = name.split(".")[0]
-        return MIB * {"system": self.size.system, "random": self.size.random,
-                      "fragmented": 2 * self.size.scattered}.get(kind, 64)
+        """Bytes that an output with holes made of this workload takes, and the
+        program that makes it."""
+        size, kind = self.size, name.split(".")[0]
+        output = {"system": size.data + size.stale, "random": size.random,
+                  "fragmented": size.scattered}.get(kind, 0)
+        return MIB * (output + output // 4 + 64)
