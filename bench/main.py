@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from cases import (compressed, plain, reflink, remote,  # noqa: E402
 from lib import machine, report  # noqa: E402
 from lib.case import Skipped  # noqa: E402
 from lib.measure import Failed, Measurer  # noqa: E402
-from lib.workloads import FULL, QUICK, RECIPES, Cache  # noqa: E402
+from lib.workloads import RECIPES, SIZES, Cache  # noqa: E402
 
 ORDER = (plain, compressed, wrapped, tables, remote, reflink, scaling)
 NEEDED = ("hyperfine", "time", "bash", "cc", "qemu-img", "qemu-io", "sgdisk",
@@ -35,11 +36,14 @@ def options():
     parser = argparse.ArgumentParser(
         prog="bench/run", description="Compare imgconv with other programs.")
     add = parser.add_argument
-    add("--quick", action="store_true", help="small disks, for a first look")
+    add("--size", default="full", choices=SIZES, help="of the disks")
+    add("--quick", dest="size", action="store_const", const="quick",
+        help="small disks, for a first look: --size quick")
     add("--runs", type=int, default=7, metavar="N",
         help="runs of each command (default 7)")
     add("--only", default="", metavar="PATTERN",
-        help="only cases whose name has it: 'vdi', '1 TiB'")
+        help="only cases whose name has this regular expression")
+    add("--skip", default="^$", metavar="PATTERN", help="none that has this")
     add("--cold", action="store_true",
         help="drop all caches before each run (as root)")
     add("--cache", default=Path(cache) / "imgconv-bench", metavar="DIR",
@@ -110,7 +114,8 @@ def run(given, cases, cache, work):
 def main():
     given = options()
     cases = [case for part in ORDER for case in part.CASES
-             if given.only in case.name]
+             if re.search(given.only, case.name) and
+             not re.search(given.skip, case.name)]
     if not cases:
         die(f"no case has '{given.only}' in its name; see --list")
     if given.list:
@@ -118,7 +123,7 @@ def main():
         return
     # So that servers and mounts go as they came.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    cache = Cache(Path(given.cache).resolve(), QUICK if given.quick else FULL)
+    cache = Cache(Path(given.cache).resolve(), SIZES[given.size])
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="run-", dir=cache.folder)))

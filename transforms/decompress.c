@@ -88,18 +88,18 @@ const struct transition transition_decompress = {
 				    .fit = decompress_fit },
 };
 
-/* How many threads decode at a time. They take the guest's units in turn:
- * those that lie in one block wait for the one that decodes it. In disorder
- * they meet other blocks. */
+/* What most programs make, where the index was not looked into. */
+#define TYPICAL_BLOCK ((double)(24 * MIB))
+
+/* How many threads decode at a time: in order they go on with the blocks
+ * behind the one that is waited for, as many as are kept. */
 static double at_once(const struct price_list *list)
 {
-	double block = fmax((double)list->image.block, (double)UNIT_LEN);
-	/* Of unknown length they are taken to be long: most are. */
-	double in_order = list->image.block
-				  ? list->threads * (double)UNIT_LEN / block
-				  : 1;
+	double block = list->image.block ? (double)list->image.block
+					 : TYPICAL_BLOCK;
 
-	return fmin(list->threads, fmax(in_order, 1) * list->image.redecode);
+	return fmin(list->threads,
+		    fmax((double)WRAP_RANDOM_CACHE / block, 1));
 }
 
 static bool blocks_cost(const struct pricing *pricing, struct cost *out)

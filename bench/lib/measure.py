@@ -7,8 +7,8 @@ in every time: what hyperfine would measure and take off can be more than a
 short command takes. Nor can a peak below that of bash be seen."""
 
 import json
-import mmap
 import os
+import random
 import shlex
 import shutil
 import subprocess
@@ -16,22 +16,10 @@ import time
 from pathlib import Path
 
 from lib.case import Skipped, installed, missing
-from lib.machine import field
 
 
 class Failed(Exception):
     """A command that did not succeed, and what it said."""
-
-
-def touch(size):
-    """A virtual machine that is handed memory page by page takes seconds longer
-    for a command that happens to meet fresh pages: as many as an output takes
-    are touched before, and given back."""
-    available = int(field("/proc/meminfo", "MemAvailable").split()[0]) << 10
-    with mmap.mmap(-1, min(size, available // 2),
-                   flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        for page in range(0, len(memory), mmap.PAGESIZE):
-            memory[page] = 1
 
 
 def blocks(folder):
@@ -60,14 +48,14 @@ class Measurer:
     def __init__(self, cache, work, runs, cold):
         self.cache, self.work, self.runs, self.cold = cache, work, runs, cold
 
-    def once(self, command, folder, memory, own_fs):
-        """What one run of a command took. The last one's output is gone before,
-        and what it wrote is on the disk, for all commands alike."""
+    def once(self, command, folder, own_fs):
+        """What one run of a command took. The last one's output is gone just
+        before, for all commands alike: where a virtual machine is lent memory
+        page by page, the pages it took are still at hand."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         os.sync()
         before = used(folder) if own_fs else 0
-        touch(memory)
         if self.cold:
             Path("/proc/sys/vm/drop_caches").write_text("3")
         times, peak = self.work / "times", self.work / "peak"
@@ -104,12 +92,12 @@ class Measurer:
 
     def measure(self, case):
         """All commands of a case in turn, so that what the machine does besides
-        falls on all; each round begins with another one. One run beforehand,
+        falls on all; each round has another order, the same in every run of the
+        bench, so that what one leaves behind falls on different ones. One run beforehand,
         which is not counted, brings the input into memory."""
         commands = self.commands(case)
         results = [{"side": side, "label": label, "command": "", "runs": []}
                    for side, label, _ in commands]
-        memory = self.cache.memory(case.input)
         with case.place(self, case) as fields:
             fields = {"in": shlex.quote(str(self.cache.path(case.input))),
                       **fields}
@@ -117,12 +105,12 @@ class Measurer:
             folder = Path(fields.get("folder", self.work)) / "out"
             for result, (_, _, command) in zip(results, commands):
                 result["command"] = command.format_map(fields)
-            self.once(results[0]["command"], folder, memory, own_fs)
+            self.once(results[0]["command"], folder, own_fs)
             for number in range(self.runs):
-                turn = number % len(results)
-                for result in results[turn:] + results[:turn]:
+                order = random.Random(number).sample(results, len(results))
+                for result in order:
                     result["runs"].append(self.once(
-                        result["command"], folder, memory, own_fs))
+                        result["command"], folder, own_fs))
             shutil.rmtree(folder)
         return {
             "name": case.name + (", cold" if self.cold else ""),

@@ -150,7 +150,7 @@ def details(results):
 
 
 def heading(about, given):
-    size = "small disks" if given.quick else "full-size disks"
+    size = f"{given.size} disks"
     versions = "\n".join(f"- {name}: {text}"
                          for name, text in about["versions"].items())
     return (f"{about['time']}, {given.runs} runs of each command, {size},"
@@ -169,5 +169,5 @@ def markdown(about, given, results):
 def as_json(about, given, results):
     return json.dumps({
         "machine": about, "runs": given.runs, "cold": given.cold,
-        "quick": given.quick, "cases": [judged(result) for result in results],
+        "size": given.size, "cases": [judged(result) for result in results],
     }, indent=1) + "\n"
