@@ -412,10 +412,10 @@ static struct source *unwrap_expect(const struct expectations *expect,
 	return over;
 }
 
-int tagging_unwrap(struct source *source, const struct image *image,
-		   const struct expectations *expect, uint64_t max_size,
-		   int spool_fd, struct source *stack[TAGGING_STACK], unsigned *depth,
-		   struct err *err)
+int tagging_open(struct source *source, const struct image *image,
+		 const struct expectations *expect,
+		 struct source *stack[TAGGING_STACK], unsigned *depth,
+		 struct err *err)
 {
 	*depth = 0;
 	source = unwrap_expect(expect, 0, "", source, stack, depth);
@@ -430,6 +430,18 @@ int tagging_unwrap(struct source *source, const struct image *image,
 		source = unwrap_expect(expect, i + 1, layer->tag, source,
 				       stack, depth);
 	}
+	return 0;
+}
+
+int tagging_unwrap(struct source *source, const struct image *image,
+		   const struct expectations *expect, uint64_t max_size,
+		   int spool_fd, struct source *stack[TAGGING_STACK], unsigned *depth,
+		   struct err *err)
+{
+	if (tagging_open(source, image, expect, stack, depth, err) < 0)
+		return -1;
+	if (*depth)
+		source = stack[*depth - 1];
 	if (source->seekable)
 		return 0;
 	stack[*depth] = unwrap_into(source, max_size, spool_fd, err);

@@ -159,6 +159,16 @@ struct driver {
 	 * virtual size. For planning only. 1: more bytes are needed. */
 	int (*peek)(const unsigned char *head, size_t len, uint64_t *size,
 		    struct facts *facts, struct err *err);
+	/* Optional: what its header asks for, whatever else is wrong with it:
+	 * for verdicts on images that `open` refuses, or that say more than it
+	 * looks at. `source` is seekable; it may be the file's first bytes
+	 * alone. Facts are named as `info` names them, and besides:
+	 *   feature          one that is in use, by its usual name
+	 *   unknown-feature  one that must be understood and is not known
+	 *   part             it is one of several files: which kind
+	 *   own-extent       a name it has for itself that leads elsewhere
+	 *   contradiction    what it says twice, or in two ways */
+	void (*glance)(struct source *source, struct facts *facts);
 	/* Reading in one pass. `spool_fd` is an empty unnamed file for what
 	 * cannot be placed yet, or -1 for an ordered walk, which needs none.
 	 * Borrowed both. */

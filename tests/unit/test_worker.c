@@ -26,6 +26,7 @@ static const struct {
 	{ PROTOCOL_STEP, sizeof(struct protocol_name) },
 	{ PROTOCOL_FACTS, sizeof(struct facts) },
 	{ PROTOCOL_FINDING, sizeof(struct protocol_name) },
+	{ PROTOCOL_VERDICT, sizeof(struct judgement) },
 	{ PROTOCOL_DONE, sizeof(struct protocol_done) },
 	{ PROTOCOL_POSTURE, sizeof(struct sandbox_posture) },
 };
