@@ -115,11 +115,13 @@ static void judge_report(struct judgement *verdict)
 	if (report->conflict[0])
 		judge_add(verdict, REASON_TWO_SIGNATURES, "%s",
 			  report->conflict);
-	/* To QEMU it is a format. */
-	if (report->class == PROBE_GUEST && !strcmp(report->name, "luks"))
+	/* To QEMU it is a format: "luks1" or "luks2". */
+	if (report->class == PROBE_GUEST && !strncmp(report->name, "luks", 4))
 		judge_add(verdict, REASON_ENCRYPTED,
 			  "it is a LUKS encrypted volume (%s)",
 			  report->evidence);
+	if (image->stored_known && !image->stored_size)
+		judge_add(verdict, REASON_TRUNCATED, "it is empty");
 	if (report->class == PROBE_IMAGE && !image->native)
 		judge_add(verdict, REASON_UNSUPPORTED_FORMAT,
 			  "%s (%s): recognised, but not read", report->title,
@@ -131,10 +133,14 @@ static bool judge_failed(struct judgement *verdict, const struct err *probed)
 {
 	struct image *image = &verdict->image;
 	const struct probe_report *report = &image->report;
+	/* Was the layer read that is reported last, but not what is in it? */
+	bool inside = image->layers &&
+		      !strcmp(image->layer[image->layers - 1].tag,
+			      report->name);
 
 	if (!*image->format)
 		snprintf(image->format, sizeof image->format, "%s",
-			 *report->name ? report->name : "unknown");
+			 inside || !*report->name ? "unknown" : report->name);
 	judge_report(verdict);
 	if (report->conflict[0])
 		return true;

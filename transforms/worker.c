@@ -350,6 +350,8 @@ static void serve_judging(struct worker *worker)
 		prepare(worker, 0, &image);
 		verdict->image = worker->image[0];
 		image.image = &verdict->image;
+		/* What there is to say is said by the verdict. */
+		image.log = NULL;
 		result = judge_image(&image, named ? NULL : &probed, verdict,
 				     &err);
 		inspect_close(&image);

@@ -49,12 +49,12 @@ static void features(const struct glance *glance, const struct kind *kind)
 		if (!(set >> bit & 1))
 			continue;
 		if (name)
-			facts_text(glance->facts, "feature", "%s", name);
+			facts_item(glance->facts, "feature", "%s", name);
 		else if (kind == kinds)
-			facts_text(glance->facts, "unknown-feature",
+			facts_item(glance->facts, "unknown-feature",
 				   "%s bit %u", kind->name, bit);
 		else
-			facts_text(glance->facts, "feature", "%s bit %u",
+			facts_item(glance->facts, "feature", "%s bit %u",
 				   kind->name, bit);
 	}
 }
@@ -91,7 +91,7 @@ static void extensions(const struct glance *glance, bool *data_file,
 			return;
 		*crypto = *crypto || type == QCOW2_EXT_CRYPTO;
 		if (type == QCOW2_EXT_DATA_FILE) {
-			facts_text(glance->facts, "data-file", "%.*s",
+			facts_item(glance->facts, "data-file", "%.*s",
 				   (int)min_u64(len, QCOW2_NAME_LEN),
 				   (const char *)glance->bytes + at);
 			*data_file = true;
@@ -112,7 +112,7 @@ static void glance_at(const struct glance *glance)
 	backing(glance);
 	extensions(glance, &data_file, &crypto);
 	if (glance->incompatible & QCOW2_INCOMPAT_DATA_FILE && !data_file)
-		facts_text(glance->facts, "data-file", "(not named)");
+		facts_item(glance->facts, "data-file", "(not named)");
 	if (glance->incompatible & QCOW2_INCOMPAT_CORRUPT)
 		facts_bool(glance->facts, "corrupt", true);
 	if (glance->incompatible & QCOW2_INCOMPAT_DIRTY)

@@ -22,9 +22,9 @@ void qed_glance(struct source *source, struct facts *facts)
 		if (!(features >> bit & 1))
 			continue;
 		if (bit < sizeof names / sizeof *names)
-			facts_text(facts, "feature", "%s", names[bit]);
+			facts_item(facts, "feature", "%s", names[bit]);
 		else
-			facts_text(facts, "unknown-feature", "bit %u", bit);
+			facts_item(facts, "unknown-feature", "bit %u", bit);
 	}
 	if (!(features & QED_F_BACKING_FILE))
 		return;

@@ -27,6 +27,6 @@ void vhdx_info(const struct vhdx_image *image, struct facts *facts)
 	facts_text(facts, "backing-file", "%s", metadata->locator.name);
 	facts_text(facts, "backing-format", "vhdx");
 	for (unsigned i = 0; i < metadata->locator.linkages; i++)
-		facts_text(facts, "parent-linkage", "%s",
+		facts_item(facts, "parent-linkage", "%s",
 			   vhdx_guid_text(metadata->locator.linkage[i], text));
 }

@@ -60,7 +60,7 @@ static void take_extent(struct glance *glance, char *line)
 	/* Of a disk that stands alone it is the file itself, which may have
 	 * been renamed, but not moved. */
 	if (!glance->alone || glance->lines > 1)
-		facts_text(glance->facts, "data-file", "%s", name);
+		facts_item(glance->facts, "data-file", "%s", name);
 	else if (strpbrk(name, "/\\"))
 		facts_text(glance->facts, "own-extent", "%s", name);
 }
@@ -69,11 +69,11 @@ static void take_key(struct glance *glance, enum key key, char *value)
 {
 	value = unquoted(value);
 	if (++glance->seen[key] == 2)
-		facts_text(glance->facts, "contradiction",
+		facts_item(glance->facts, "contradiction",
 			   "its descriptor has %s more than once",
 			   key_names[key]);
 	if (key == KEY_TYPE)
-		facts_text(glance->facts, "create-type", "%s", value);
+		facts_item(glance->facts, "create-type", "%s", value);
 	else if (key == KEY_PARENT)
 		facts_text(glance->facts, "backing-file", "%s", value);
 	else if (key == KEY_PARENT_CID && strcasecmp(value, "ffffffff"))
@@ -148,10 +148,10 @@ static void glance_header(struct source *source, const unsigned char *bytes,
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (set & flags[i].flag)
-			facts_text(facts, "feature", "%s", flags[i].name);
+			facts_item(facts, "feature", "%s", flags[i].name);
 	for (unsigned bit = 0; bit < 32; bit++)
 		if (set & ~VMDK_FLAGS_KNOWN & 1u << bit)
-			facts_text(facts, "unknown-feature", "flag %u", bit);
+			facts_item(facts, "unknown-feature", "flag %u", bit);
 	if (bytes[VMDK_UNCLEAN])
 		facts_bool(facts, "unclean", true);
 	if (!checked_mul(bytes_le64(bytes + VMDK_DESCRIPTOR), VMDK_SECTOR,
