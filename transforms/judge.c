@@ -34,15 +34,20 @@ static bool is_cut(const char *message)
 	return false;
 }
 
+/* Whatever a header lacks that has no room in the file was cut off. */
+#define HEADER_LEAST 512
+
 /* A failure that the image is to blame for: true. */
 static bool blame(struct judgement *verdict, const struct err *failed)
 {
+	const struct image *image = &verdict->image;
+	bool tiny = image->stored_known && image->stored_size < HEADER_LEAST;
 	enum reason reason;
 
 	switch (failed->kind) {
 	case ERR_DAMAGED:
-		reason = is_cut(failed->message) ? REASON_TRUNCATED
-						 : REASON_DAMAGED;
+		reason = tiny || is_cut(failed->message) ? REASON_TRUNCATED
+							 : REASON_DAMAGED;
 		break;
 	case ERR_LIMIT:
 		reason = REASON_TOO_LARGE;
@@ -51,8 +56,7 @@ static bool blame(struct judgement *verdict, const struct err *failed)
 		reason = REASON_UNSUPPORTED_FORMAT;
 		break;
 	case ERR_USAGE: /* nobody said which disk */
-		if (*verdict->image.layer[0].tag ||
-		    driver_by_name(verdict->image.format)) {
+		if (*image->layer[0].tag || driver_by_name(image->format)) {
 			reason = REASON_SEVERAL_DISKS;
 			break;
 		}
@@ -111,9 +115,14 @@ static void judge_report(struct judgement *verdict)
 {
 	const struct image *image = &verdict->image;
 	const struct probe_report *report = &image->report;
+	const struct driver *driver = driver_by_name(report->name);
+	/* Without the advice for those who convert. */
+	const char *advice = strstr(report->conflict, "; say which");
+	size_t len = advice ? (size_t)(advice - report->conflict)
+			    : strlen(report->conflict);
 
 	if (report->conflict[0])
-		judge_add(verdict, REASON_TWO_SIGNATURES, "%s",
+		judge_add(verdict, REASON_TWO_SIGNATURES, "%.*s", (int)len,
 			  report->conflict);
 	/* To QEMU it is a format: "luks1" or "luks2". */
 	if (report->class == PROBE_GUEST && !strncmp(report->name, "luks", 4))
@@ -122,7 +131,7 @@ static void judge_report(struct judgement *verdict)
 			  report->evidence);
 	if (image->stored_known && !image->stored_size)
 		judge_add(verdict, REASON_TRUNCATED, "it is empty");
-	if (report->class == PROBE_IMAGE && !image->native)
+	if (report->class == PROBE_IMAGE && (!driver || !driver->open))
 		judge_add(verdict, REASON_UNSUPPORTED_FORMAT,
 			  "%s (%s): recognised, but not read", report->title,
 			  report->evidence);
