@@ -185,18 +185,19 @@ static int probe_again(struct inspected *in, struct judgement *verdict,
 
 	image->stored_known = true;
 	image->stored_size = inside->size;
-	if (result < 0 || again->layers) {
+	if (again->layers) {
 		judge_add(verdict, REASON_TWO_SIGNATURES,
 			  "it begins as %s, but as a whole it is %s",
-			  image->report.title,
-			  again->layers ? again->layer[0].tag
-					: again->report.title);
-		if (again->layers || blame(verdict, &failed))
-			return 0;
+			  image->report.title, again->layer[0].tag);
+		return 0;
+	}
+	if (result < 0 && !again->report.conflict[0]) {
 		*err = failed;
 		return -1;
 	}
 	image->report = again->report;
+	if (result < 0)
+		return 0; /* judge_report has the rest */
 	image->native = again->native;
 	snprintf(image->format, sizeof image->format, "%s", again->format);
 	return 0;

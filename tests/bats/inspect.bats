@@ -282,10 +282,13 @@ descriptor() {
 	overwrite x.qcow2 510 55 aa
 	unsafe two-signatures x.qcow2
 	[[ $output == *"qcow2"*"mbr"* ]]
+	# To one reader a fixed VHD, to another the qcow2 that its disk is.
 	qemu-img create -q -f qcow2 y.qcow2 1M
-	make vhd footer type=fixed
-	tail -c 512 footer >>y.qcow2
-	unsafe other-format -f raw y.qcow2
+	runs 0 -q -f raw -O vhd -o subformat=fixed y.qcow2 y
+	unsafe two-signatures y
+	gzip -k y
+	unsafe two-signatures y.gz
+	[[ $output == *"qcow2"*"vhd"* ]]
 }
 
 @test "what its name promises" {
