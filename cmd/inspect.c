@@ -66,31 +66,28 @@ static void judge_name(const char *name, struct judgement *verdict)
 
 /* ---- what it says of itself ---- */
 
-/* Each text of the name `name` once. */
+static unsigned each_of(const struct facts *facts, const char *name,
+			void (*take)(void *opaque, const char *text),
+			void *opaque)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < facts->count; i++) {
+		if (strcmp(facts->fact[i].name, name))
+			continue;
+		take(opaque, facts->fact[i].text);
+		found++;
+	}
+	return found;
+}
+
+/* What the opened image says, or where it says nothing, its header. */
 static void each_text(const struct judgement *verdict, const char *name,
 		      void (*take)(void *opaque, const char *text),
 		      void *opaque)
 {
-	const struct facts *all[] = { &verdict->facts, &verdict->glance };
-	unsigned total = verdict->facts.count + verdict->glance.count;
-
-	for (unsigned i = 0; i < total; i++) {
-		unsigned k = i < all[0]->count ? i : i - all[0]->count;
-		const struct fact *fact = &all[i >= all[0]->count]->fact[k];
-		bool said = strcmp(fact->name, name);
-
-		for (unsigned j = 0; j < i && !said; j++) {
-			unsigned m = j < all[0]->count ? j
-						       : j - all[0]->count;
-			const struct fact *other =
-				&all[j >= all[0]->count]->fact[m];
-
-			said = !strcmp(other->name, name) &&
-			       !strcmp(other->text, fact->text);
-		}
-		if (!said)
-			take(opaque, fact->text);
-	}
+	if (!each_of(&verdict->facts, name, take, opaque))
+		each_of(&verdict->glance, name, take, opaque);
 }
 
 static void take_text(void *opaque, const char *text)

@@ -339,8 +339,8 @@ static int judge_head(struct inspected *in, struct judgement *verdict,
 
 	if (!driver || (!driver->glance && !driver->peek))
 		return 0;
-	if (tagging_open(in->source, image, NULL, in->stack, &in->depth,
-			 err) < 0 ||
+	if (tagging_open(in->source, image, NULL, in->about->max_size,
+			 in->stack, &in->depth, err) < 0 ||
 	    source_read(inside(in), head, LIMIT_PROBE_LEN, 0, &got, err) < 0)
 		return -1;
 	source = files_memory_source(head, got);
@@ -372,7 +372,8 @@ static int judge_layers(struct inspected *in, struct judgement *verdict,
 	/* Layers that can be read at random need not be unpacked. */
 	if (in->about->headers_only
 		    ? tagging_open(in->source, &verdict->image, NULL,
-				   in->stack, &in->depth, err) < 0
+				   in->about->max_size, in->stack, &in->depth,
+				   err) < 0
 		    : unpack(in, verdict, err) < 0)
 		return -1;
 	judge_report(verdict);

@@ -120,7 +120,7 @@ descriptor() {
 }
 
 @test "qcow2: bits" {
-	need qemu-img python3
+	need python3
 	need_json
 	make_qcow2 x.qcow2 incompatible_features=2
 	unsafe corrupt-bit x.qcow2
@@ -135,14 +135,15 @@ descriptor() {
 	run -1 --separate-stderr "$IMGCONV" inspect --json x.qcow2
 	wants .features \
 		'["dirty","corrupt","lazy-refcounts","compatible bit 1"]'
-	qemu-img create -q -f qcow2 --object secret,id=s,data=x \
-		-o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 \
-		l.qcow2 1M
+	make_qcow2 l.qcow2 crypt_method=2
 	unsafe encrypted l.qcow2
 	run -1 --separate-stderr "$IMGCONV" inspect --json l.qcow2
 	wants .encrypted true
-	qemu-img create -q -f luks --object secret,id=s,data=x \
-		-o key-secret=s,iter-time=10 l.raw 1M
+	# An encryption header, but no method.
+	make_qcow2 l.qcow2 extension=0x0537be77:00000000000400000000000000010000
+	unsafe "encrypted unsupported-format" l.qcow2
+	printf 'LUKS\272\276\0\1' >l.raw
+	truncate -s 2M l.raw
 	unsafe encrypted l.raw
 }
 
@@ -231,10 +232,22 @@ descriptor() {
 	unsafe truncated x.vmdk
 }
 
-@test "VHD, VHDX and VDI: differences, states, gaps" {
+@test "VHD, VDI and Parallels: differences, states, gaps" {
 	need python3
+	need_json
 	make vhd x.vhd type=differencing parent=base.vhd 'data[0]=x'
 	unsafe parent x.vhd
+	run -1 --separate-stderr "$IMGCONV" inspect --json x.vhd
+	wants .references '[{"kind":"parent","name":"base.vhd"}]'
+	# Also where the footer is gone that open wants.
+	make vhd x.vhd type=differencing parent=base.vhd 'data[0]=x' cut=-512
+	unsafe "parent truncated" x.vhd
+	make vhd x.vhd parent_uuid=00112233445566778899aabbccddeeff
+	unsafe contradiction x.vhd
+	make vhd x.vhd footer.features=6
+	unsafe "unknown-feature unsupported-format" x.vhd
+	make vhd x.vhd footer.data_offset=0xffffffffffffffff
+	unsafe damaged x.vhd
 	make vhd x.vhd footer.saved=1
 	unsafe saved-state x.vhd
 	make vhd x.vhd type=fixed gap=4096 'data[0]=x'
@@ -355,6 +368,15 @@ descriptor() {
 	zstd -q zero -o sized.zst
 	unsafe too-large --max-size 64M sized.zst
 	safe --max-size 300M bomb.zst
+	# On the way to a few bytes again.
+	pattern x.raw 1M 0 70000 text
+	{ xz -c x.raw && cat zero; } | zstd -q >between.zst
+	unsafe too-large --max-size 64M between.zst
+	safe --max-size 400M between.zst
+	mkdir __MACOSX
+	mv zero __MACOSX/a
+	tar -c __MACOSX/a x.raw | zstd -q >before.tar.zst
+	unsafe "archive too-large" --max-size 64M before.tar.zst
 	qemu-img create -q -f qcow2 x.qcow2 1G
 	unsafe too-large --max-size 1023M x.qcow2
 	unsafe too-large --shallow --max-size 1023M x.qcow2
