@@ -73,6 +73,13 @@ int named_judge(const char *path, const struct image *image, struct err *err)
 		return -1;
 	for (unsigned i = 0; i < image->layers; i++)
 		strip(name, image->layer[i].tag);
+	int id = codec_by_suffix(name);
+
+	if (id >= 0)
+		return err_set(err, ERR_DAMAGED,
+			       "the name says %s, but it is %s",
+			       codec_get((enum codec_id)id)->name,
+			       image->format);
 	driver = driver_by_suffix(name);
 	/* Any container is called .img, and .raw by mistake alone: the bytes
 	 * say what it is, and nobody who looks at them is misled. */

@@ -355,6 +355,8 @@ static void serve_judging(struct worker *worker)
 		result = judge_image(&image, named ? NULL : &probed, verdict,
 				     &err);
 		inspect_close(&image);
+	} else if (!named) {
+		err = probed; /* it was never reached */
 	}
 	if (result < 0)
 		worker_done(worker, -1, &done, &err);

@@ -106,9 +106,6 @@ static void glance_at(const struct glance *glance)
 	uint32_t crypt = bytes_be32(glance->bytes + QCOW2_CRYPT);
 	bool data_file = false, crypto = false;
 
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (glance->version > 2)
-			features(glance, &kinds[i]);
 	backing(glance);
 	extensions(glance, &data_file, &crypto);
 	if (glance->incompatible & QCOW2_INCOMPAT_DATA_FILE && !data_file)
@@ -122,6 +119,10 @@ static void glance_at(const struct glance *glance)
 			   crypt < 3 ? methods[crypt] : "unknown method");
 	else if (crypto)
 		facts_text(glance->facts, "encryption", "luks header");
+	/* Last, for they may be many, and then the others have no room. */
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (glance->version > 2)
+			features(glance, &kinds[i]);
 }
 
 void qcow2_glance(struct source *source, struct facts *facts)

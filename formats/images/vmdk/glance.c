@@ -65,6 +65,16 @@ static void take_extent(struct glance *glance, char *line)
 		facts_text(glance->facts, "own-extent", "%s", name);
 }
 
+/* Others than these two lie in other files than their descriptor. */
+static void take_type(struct glance *glance, const char *value)
+{
+	if (glance->alone && strcasecmp(value, "monolithicSparse") &&
+	    strcasecmp(value, "streamOptimized"))
+		facts_item(glance->facts, "contradiction",
+			   "the disk lies in this file, but its descriptor "
+			   "says %s", value);
+}
+
 static void take_key(struct glance *glance, enum key key, char *value)
 {
 	value = unquoted(value);
@@ -73,7 +83,7 @@ static void take_key(struct glance *glance, enum key key, char *value)
 			   "its descriptor has %s more than once",
 			   key_names[key]);
 	if (key == KEY_TYPE)
-		facts_item(glance->facts, "create-type", "%s", value);
+		take_type(glance, value);
 	else if (key == KEY_PARENT)
 		facts_text(glance->facts, "backing-file", "%s", value);
 	else if (key == KEY_PARENT_CID && strcasecmp(value, "ffffffff"))
