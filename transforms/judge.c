@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "io/files.h"
 #include "transforms/judge_facts.h"
@@ -36,6 +37,9 @@ static bool is_cut(const char *message)
 
 /* Whatever a header lacks that has no room in the file was cut off. */
 #define HEADER_LEAST 512
+
+/* Bytes of tables that are gone through in any image: seconds. */
+#define TABLES_LEAST GIB
 
 /* A failure that the image is to blame for: true. */
 static bool blame(struct judgement *verdict, const struct err *failed)
@@ -265,6 +269,10 @@ static int judge_tables(struct inspected *in, const struct driver *driver,
 	if (!driver->check)
 		return 0;
 	findings->report.emit = take_finding;
+	/* Of a file that somebody made for it, the tables may be shared by
+	 * thousands of states: an image that is what it seems needs less. */
+	findings->report.tables_most = TABLES_LEAST +
+				       4 * min_u64(inside(in)->size, TIB);
 	if (driver->check(inside(in), &options, &findings->report, err) < 0)
 		return -1;
 	count = findings->report.corruptions;

@@ -112,7 +112,13 @@ int create_option_bool(const struct create_options *options,
 struct check_report {
 	void (*emit)(struct check_report *report, const char *line);
 	uint64_t corruptions, leaks;
+	/* Bytes of tables that may be gone through, 0 for any number, and how
+	 * many were: where tables are shared, they are no matter of the file's
+	 * length. */
+	uint64_t tables_most, tables;
 };
+/* `bytes` more of them: ERR_LIMIT where they are too many. */
+int check_spend(struct check_report *report, uint64_t bytes, struct err *err);
 void check_corruption(struct check_report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void check_leak(struct check_report *report, const char *format, ...)
