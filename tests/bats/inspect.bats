@@ -278,6 +278,10 @@ descriptor() {
 	need_json
 	pattern x.raw 4M 0 70000 text
 	qemu-img convert -O vhdx x.raw x.vhdx
+	fixture vhdx middle y.vhdx y.raw
+	unsafe parent y.vhdx
+	fixture vhdx bad_hint y.vhdx y.raw
+	unsafe contradiction y.vhdx
 	head -c 3000000 x.vhdx >cut.vhdx
 	unsafe truncated cut.vhdx
 	qemu-img create -q -f qed x.qed 1M

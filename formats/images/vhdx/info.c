@@ -22,6 +22,9 @@ void vhdx_info(const struct vhdx_image *image, struct facts *facts)
 	facts_text(facts, "log", "%s", image->replay ? "dirty" : "clean");
 	if (image->replay)
 		facts_number(facts, "log-entries", image->replayed);
+	if (metadata->stray_locator)
+		facts_item(facts, "contradiction",
+			   "its type has no parent, but it says where one is");
 	if (!metadata->has_parent)
 		return;
 	facts_text(facts, "backing-file", "%s", metadata->locator.name);
