@@ -101,17 +101,22 @@ static bool disk_too_large(struct judgement *verdict, uint64_t most)
 	return true;
 }
 
-/* Which disk of an archive is meant is a choice, unless it was made. */
+/* Which disk of an archive is meant is a choice, unless it was made: --member
+ * makes one. */
 static void judge_archives(struct judgement *verdict, bool chosen)
 {
 	const struct image *image = &verdict->image;
 
-	for (unsigned i = 0; i < image->layers && !chosen; i++)
-		if (layer_is_archive(image->layer[i].tag))
+	for (unsigned i = 0; i < image->layers; i++) {
+		if (!layer_is_archive(image->layer[i].tag))
+			continue;
+		if (!chosen)
 			judge_add(verdict, REASON_ARCHIVE,
 				  "%s archive, of which \"%s\" was taken for "
 				  "the disk; --member says which it is",
 				  image->layer[i].tag, image->layer[i].member);
+		chosen = false;
+	}
 }
 
 /* By its bytes alone: before any driver looks at it. */

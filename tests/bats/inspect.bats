@@ -356,7 +356,7 @@ descriptor() {
 }
 
 @test "archives: which disk is meant is a choice" {
-	need qemu-img
+	need qemu-img python3
 	qemu-img create -q -f qcow2 a.qcow2 1M
 	pattern b.raw 1M 0 70000 text
 	tar -cf one.tar a.qcow2
@@ -372,6 +372,13 @@ descriptor() {
 	qemu-img create -q -f qcow2 -b b.raw -F raw over.qcow2
 	tar -cf three.tar b.raw over.qcow2
 	unsafe backing-file --member over.qcow2 three.tar
+	# A backup is none to unpack, but may hold several, too.
+	fixture vma x.vma a=b.raw b=b.raw
+	unsafe several-disks x.vma
+	safe --member a x.vma
+	# Two archives are two choices.
+	tar -cf outer.tar one.tar
+	unsafe archive --member a.qcow2 outer.tar
 	refuses 64 "*--member*" inspect --member x b.raw
 }
 
