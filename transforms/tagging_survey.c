@@ -16,8 +16,10 @@
 #include "transforms/layer.h"
 
 /* How many extents are looked at: enough to see how a file is ordered and
- * whether it is compressed; a fragmented 1 TiB image has millions. */
+ * whether it is compressed; a fragmented 1 TiB image has millions. Of
+ * compressed clusters each is one, and may have to be read for its length. */
 #define SAMPLE_EXTENTS 20000
+#define SAMPLE_CLUSTERS 2000
 
 /* How many decoded blocks random access keeps at a time, at most: more of
  * them are so small that it does not matter. */
@@ -85,6 +87,19 @@ static void touch_run(struct block_cache *cache, uint64_t first, uint64_t last)
 		touch_block(cache, block);
 }
 
+/* What was not looked at is taken to be like what was: as much data for each
+ * byte that the file has or, where that is not known, that the guest has. */
+static uint64_t extrapolate(const struct image *image, uint64_t size,
+			    uint64_t at, uint64_t data, uint64_t stored)
+{
+	uint64_t file = image->layers ? image->stored_size : image->allocated;
+	double times = stored && file ? (double)file / (double)stored
+				      : (double)size / (double)at;
+	double all = (double)data * times;
+
+	return all < (double)size ? (uint64_t)all : size;
+}
+
 /* Walk the first extents in guest order: is there compression, how much data,
  * and how often would each block of a compressed layer be decoded? */
 static int sample_extents(struct disk *disk, uint64_t granule,
@@ -96,9 +111,10 @@ static int sample_extents(struct disk *disk, uint64_t granule,
 						  1)),
 	};
 	uint64_t at = 0, data = 0, stored = 0;
+	unsigned most = SAMPLE_EXTENTS;
 	struct extent extent;
 
-	for (unsigned i = 0; at < disk->size && i < SAMPLE_EXTENTS; i++) {
+	for (unsigned i = 0; at < disk->size && i < most; i++) {
 		if (disk_extent(disk, at, disk->size - at, &extent, err) < 0)
 			return -1;
 		at += extent.length;
@@ -106,6 +122,9 @@ static int sample_extents(struct disk *disk, uint64_t granule,
 			continue;
 		data += extent.length;
 		stored += extent.stored;
+		/* In compressed blocks the order matters more. */
+		if (extent.encoding != ENCODING_PLAIN && granule <= 1)
+			most = SAMPLE_CLUSTERS;
 		if (extent.encoding != ENCODING_PLAIN)
 			set_text(image->inner, sizeof image->inner,
 				 extent.encoding == ENCODING_ZSTD ? "zstd"
@@ -115,10 +134,8 @@ static int sample_extents(struct disk *disk, uint64_t granule,
 				  (extent.place + extent.stored - 1) /
 					  granule);
 	}
-	/* What was not looked at is taken to be like what was. */
 	if (at && at < disk->size)
-		data = (uint64_t)((double)data * (double)disk->size /
-				  (double)at);
+		data = extrapolate(image, disk->size, at, data, stored);
 	image->allocated = data;
 	if (granule > 1 && stored)
 		image->redecode = (double)cache.misses /
