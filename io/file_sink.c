@@ -162,12 +162,27 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return write_zeros(sink, offset, length, err);
 }
 
+int files_flush(int fd, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0 && close(copy) && errno != EINTR)
+		return err_sys(err, ERR_IO, "cannot be written");
+	return 0;
+}
+
+/* The close that comes later cannot say any more what went wrong. */
 static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 {
-	if (ftruncate(file_fd(sink), (off_t)size))
+	int result;
+
+	do
+		result = ftruncate(file_fd(sink), (off_t)size);
+	while (result && errno == EINTR);
+	if (result)
 		return err_sys(err, ERR_IO, "cannot set the size to %llu bytes",
 			       ULL(size));
-	return 0;
+	return files_flush(file_fd(sink), err);
 }
 
 static void file_close(struct sink *sink)
@@ -267,9 +282,15 @@ static int append_write(struct sink *sink, const void *buf, size_t len,
 	return 0;
 }
 
+static int append_finish(struct sink *sink, uint64_t size, struct err *err)
+{
+	(void)size;
+	return files_flush(file_fd(sink), err);
+}
+
 static const struct sink_ops append_ops = {
 	.write = append_write,
-	.finish = device_finish,
+	.finish = append_finish,
 	.close = file_close,
 };
 

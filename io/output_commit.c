@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/files.h"
 #include "io/output.h"
 #include "io/output_private.h"
 
@@ -41,16 +42,6 @@ static int sync_fd(int fd, const char *what, struct err *err)
 	if (errno == EINVAL || errno == EROFS || errno == EBADF)
 		return 0;
 	return err_sys(err, ERR_IO, "%s did not reach the disk", what);
-}
-
-/* Network file systems report late write errors when a descriptor closes. */
-static int flush_fd(int fd, struct err *err)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy >= 0 && close(copy) && errno != EINTR)
-		return err_sys(err, ERR_IO, "cannot be written");
-	return 0;
 }
 
 static int link_unnamed(const struct output *output, const char *name)
@@ -248,7 +239,7 @@ int output_settle(struct output *output, struct err *err)
 		return 0;
 	if (output->sync && sync_fd(output->fd, "the output", err))
 		return -1;
-	if (flush_fd(output->fd, err))
+	if (files_flush(output->fd, err))
 		return -1;
 	output->settled = true;
 	return 0;
