@@ -26,7 +26,10 @@ void *mem_resize(void *memory, size_t count, size_t size);
 void *mem_capped(uint64_t count, uint64_t size, uint64_t cap,
 		 const char *what, struct err *err);
 
-/* Page-aligned, not zeroed, for I/O; never NULL. Free with free(). */
+/* Page-aligned, not zeroed, for I/O; never NULL. Free with free(). Long ones
+ * are not touched here: the thread that first fills one gets its pages. (2 MiB
+ * aligned and as huge pages they made 780 page faults of 2060 in a run of 1.1
+ * GiB, and no difference in its time.) */
 void *mem_buffer(size_t len);
 
 void mem_free_pointer(void *pointer);

@@ -16,6 +16,7 @@
 #include "cmd/named.h"
 #include "cmd/planning.h"
 #include "cmd/worker_process.h"
+#include "io/direct.h"
 #include "io/spool.h"
 
 static const char *name_of(const char *path)
@@ -107,6 +108,7 @@ static int tell_input(struct conductor *conductor, unsigned which,
 			   !settings->consumer,
 		.memory = planning_memory(settings),
 		.max_size = settings->max_size,
+		.cache = settings->cache,
 	};
 
 	about.nbd = file->remote.nbd;
@@ -281,15 +283,38 @@ static int pass_fd(struct conductor *conductor, uint32_t name, int fd,
 				    fd, err);
 }
 
+/* The file at `fd` once more, around the page cache, where that is wished: a
+ * worker cannot open it for itself. */
+static int pass_direct(struct conductor *conductor, uint32_t name, int fd,
+		       struct err *err)
+{
+	bool input = name == PROTOCOL_FD_INPUT_DIRECT;
+	AUTO_FD int direct = -1;
+	struct stat about;
+
+	if (conductor->settings->cache != PAGE_CACHE_DIRECT || fd < 0 ||
+	    fstat(fd, &about) < 0 ||
+	    (!S_ISREG(about.st_mode) && !S_ISBLK(about.st_mode)))
+		return 0;
+	direct = direct_open(fd, input ? O_RDONLY : O_RDWR,
+			     input ? ERR_NO_INPUT : ERR_CREATE, err);
+	return direct < 0 ? -1 : pass_fd(conductor, name, direct, err);
+}
+
 /* A remote one has its socket already. */
 static int pass_input(struct conductor *conductor, unsigned which,
 		      struct err *err)
 {
 	int fd = conductor->file[which].fd;
 
-	return fd < 0 ? 0
-		      : pass_fd(conductor, which ? PROTOCOL_FD_SECOND
-						 : PROTOCOL_FD_INPUT, fd, err);
+	if (fd < 0)
+		return 0;
+	if (!which &&
+	    pass_direct(conductor, PROTOCOL_FD_INPUT_DIRECT, fd, err) < 0)
+		return -1;
+	return pass_fd(conductor,
+		       which ? PROTOCOL_FD_SECOND : PROTOCOL_FD_INPUT, fd,
+		       err);
 }
 
 /* Layers without an index, and pipes, are unpacked to be looked into. */
@@ -384,6 +409,14 @@ static int run(struct conductor *conductor, const struct job *job,
 		int fd = i == PROTOCOL_FD_INPUT && fds[i] < 0
 				 ? conductor->file[0].fd
 				 : fds[i];
+		if (i == PROTOCOL_FD_INPUT &&
+		    pass_direct(conductor, PROTOCOL_FD_INPUT_DIRECT, fd,
+				err) < 0)
+			return -1;
+		if (i == PROTOCOL_FD_OUTPUT &&
+		    pass_direct(conductor, PROTOCOL_FD_OUTPUT_DIRECT, fd,
+				err) < 0)
+			return -1;
 		if (fd >= 0 && pass_fd(conductor, i, fd, err) < 0)
 			return -1;
 	}

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "cmd/checksums.h"
 #include "cmd/nbd_uri.h"
+#include "cmd/refusals.h"
 #include "cmd/signals.h"
 #include "cmd/trace_file.h"
 #include "transforms/tags.h"
@@ -60,6 +61,9 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 	if (conductor_probe(conversion->conductor, &conversion->image, err) <
 	    0)
 		return err_in(err, "%s", conversion->label);
+	if (!conversion->in_place &&
+	    refusals_size(settings, &conversion->image, err) < 0)
+		return err_in(err, "%s", conversion->label);
 	trace_file_span(conversion->trace, "probe", begin);
 	begin = trace_now();
 	if (refuse_consume(conversion, err) < 0 ||
@@ -76,7 +80,7 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 	};
 	if (planning_make(&conversion->planning, settings,
 			  &conversion->image, &paths, err) < 0)
-		return err->kind == ERR_REFUSED || err->kind == ERR_LIMIT
+		return err->kind == ERR_REFUSED
 			       ? err_in(err, "%s", conversion->label)
 			       : -1;
 	if (planning_choose(&conversion->planning, settings,

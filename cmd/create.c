@@ -301,7 +301,11 @@ static struct sink *open_sink(const struct creation *creation,
 		err_sys(err, ERR_IO, "%s", creation->path);
 		return NULL;
 	}
-	return files_image_sink(fd, creation->settings->sync, err);
+	return files_image_sink(fd,
+				&(const struct image_sink_options){
+					.sync = creation->settings->sync,
+					.direct = -1 },
+				err);
 }
 
 static int write_image(struct creation *creation, struct sink *sink,

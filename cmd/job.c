@@ -77,6 +77,7 @@ void job_fill(const struct execution *execution,
 	job->measure = !aside && !execution->output;
 	job->output_fresh = !aside && device && settings->target_is_zero;
 	job->sync = settings->sync;
+	job->cache = settings->cache;
 	job->clone = !aside && !strcmp(job->start.tag[TAG_CLONE], "yes");
 	job->allow_cut = settings->shrink;
 	job->no_pad = !settings->pad;

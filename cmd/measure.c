@@ -13,6 +13,7 @@
 #include "cmd/appliance.h"
 #include "cmd/commands.h"
 #include "cmd/execute.h"
+#include "cmd/refusals.h"
 
 struct measuring {
 	struct image image;
@@ -100,6 +101,7 @@ static int measure(const struct settings *settings,
 	};
 
 	if (conductor_probe(conductor, &measuring->image, err) < 0 ||
+	    refusals_size(settings, &measuring->image, err) < 0 ||
 	    planning_make(&measuring->planning, settings, &measuring->image,
 			  &paths, err) < 0 ||
 	    planning_choose(&measuring->planning, settings, &measuring->plan,

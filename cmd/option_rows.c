@@ -277,19 +277,50 @@ static int apply_bar(struct settings *settings, const char *text,
 	return 0;
 }
 
+/* The number of the word that `text` is. */
+static int choose(const char *text, const char *const *words, unsigned count,
+		  unsigned *out, struct err *err)
+{
+	char list[64] = "";
+
+	for (*out = 0; *out < count; ++*out)
+		if (!strcmp(text, words[*out]))
+			return 0;
+	for (unsigned i = 0; i < count; i++)
+		snprintf(list + strlen(list), sizeof list - strlen(list),
+			 "%s%s", !i ? "" : i == count - 1 ? " or " : ", ",
+			 words[i]);
+	return err_set(err, ERR_USAGE, "\"%s\" is not %s", text, list);
+}
+#define CHOOSE(text, words, out, err) \
+	choose(text, words, sizeof(words) / sizeof *(words), out, err)
+
 static int apply_progress(struct settings *settings, const char *text,
 			  struct err *err)
 {
 	static const char *const styles[] = { [PROGRESS_NONE] = "none",
 					      [PROGRESS_BAR] = "bar",
 					      [PROGRESS_JSON] = "json" };
+	unsigned style;
 
-	for (unsigned i = 0; i < sizeof styles / sizeof *styles; i++)
-		if (!strcmp(text, styles[i])) {
-			settings->progress = (enum progress_style)i;
-			return 0;
-		}
-	return err_set(err, ERR_USAGE, "\"%s\" is not bar, json or none", text);
+	if (CHOOSE(text, styles, &style, err) < 0)
+		return -1;
+	settings->progress = (enum progress_style)style;
+	return 0;
+}
+
+static int apply_cache(struct settings *settings, const char *text,
+		       struct err *err)
+{
+	static const char *const ways[] = { [PAGE_CACHE_AUTO] = "auto",
+					    [PAGE_CACHE_DIRECT] = "direct",
+					    [PAGE_CACHE_NONE] = "none" };
+	unsigned way;
+
+	if (CHOOSE(text, ways, &way, err) < 0)
+		return -1;
+	settings->cache = (enum page_cache)way;
+	return 0;
 }
 
 static int apply_sandbox(struct settings *settings, const char *text,
@@ -298,14 +329,12 @@ static int apply_sandbox(struct settings *settings, const char *text,
 	static const char *const modes[] = { [SANDBOX_AUTO] = "auto",
 					     [SANDBOX_REQUIRE] = "require",
 					     [SANDBOX_OFF] = "off" };
+	unsigned mode;
 
-	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
-		if (!strcmp(text, modes[i])) {
-			settings->sandbox = (enum sandbox_mode)i;
-			return 0;
-		}
-	return err_set(err, ERR_USAGE, "\"%s\" is not require, auto or off",
-		       text);
+	if (CHOOSE(text, modes, &mode, err) < 0)
+		return -1;
+	settings->sandbox = (enum sandbox_mode)mode;
+	return 0;
 }
 
 static int refuse_n(struct settings *settings, const char *text,
@@ -420,6 +449,9 @@ const struct option_row option_rows[] = {
 	  ON(digest) },
 	{ "no-sync", 0, NULL, "do not wait until the output is on the disk",
 	  ROUTED | RESIZE | CREATE, OFF(sync) },
+	{ "cache", 0, "auto|direct|none",
+	  "what stays in the page cache: small files, nothing",
+	  ROUTED | COMPARE | CHECK, CALL(apply_cache) },
 	{ "threads", 'm', "N", "use so many threads, 1 to 1024",
 	  SHAPED | COMPARE | RESIZE, CALL(apply_threads) },
 	{ "memory", 0, "SIZE", "use at most so much memory",
@@ -455,6 +487,9 @@ const struct option_row option_rows[] = {
 	{ "dry-run", 0, NULL, "check and plan, then stop", ROUTED | RESIZE,
 	  ON(dry_run) },
 	{ "all", 0, NULL, "every plan, the cheapest first", PLAN, ON(all) },
+	{ "coefficients", 0, NULL,
+	  "the numbers that costs are worked out with, as IMGCONV_COSTS takes "
+	  "them", PLAN, ON(coefficients) },
 	{ "json", 0, NULL, "answer in JSON",
 	  PLAN | MEASURE | INFO | MAP | COMPARE | CHECK | FORMATS, ON(json) },
 	{ "dot", 0, NULL, "answer as a graph for graphviz", PLAN, ON(dot) },

@@ -239,15 +239,18 @@ static int take_arguments(struct options *options, struct err *err)
 {
 	struct settings *settings = &options->settings;
 	const struct command *command = settings->command;
+	const unsigned most = settings->coefficients ? 0 : command->most;
 	const char *text;
 
 	while ((text = poptGetArg(options->context))) {
-		if (settings->argument_count == command->most)
+		if (settings->argument_count == most)
 			return err_set(err, ERR_USAGE,
-				       "\"%s\" is too much: %s takes %s", text,
-				       command->name,
-				       command->most ? command->arguments
-						     : "no arguments");
+				       "\"%s\" is too much: %s%s takes %s",
+				       text, command->name,
+				       settings->coefficients
+					       ? " --coefficients" : "",
+				       most ? command->arguments
+					    : "no arguments");
 		if (!*text)
 			return err_set(err, ERR_USAGE,
 				       "an argument is empty (%s takes %s)",
@@ -260,6 +263,8 @@ static int take_arguments(struct options *options, struct err *err)
 		settings->argument[settings->argument_count++] =
 			options->texts[options->text_count++];
 	}
+	if (settings->coefficients)
+		return 0;
 	if (settings->argument_count <
 	    (settings->all_disks ? 1 : command->least))
 		return too_few(settings, err);
@@ -297,6 +302,10 @@ static int check_pairs(const struct options *options, struct err *err)
 		{ "unique", "reproducible" },
 		{ "unique", "uuid" },
 		{ "all", "plan" },
+		{ "coefficients", "all" },
+		{ "coefficients", "plan" },
+		{ "coefficients", "json" },
+		{ "coefficients", "dot" },
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -486,7 +495,12 @@ int options_parse(struct options *options, int argc, char **argv,
 	if (options->request != OPTIONS_RUN)
 		return 0;
 	if (check_command(options, err) || take_arguments(options, err) ||
-	    check_pairs(options, err) || check_needs(options, err) ||
+	    check_pairs(options, err))
+		return -1;
+	/* Without arguments there is nothing more to say. */
+	if (options->settings.coefficients)
+		return 0;
+	if (check_needs(options, err) ||
 	    check_output(&options->settings, err))
 		return -1;
 	hide_secrets(argc, argv);

@@ -126,7 +126,10 @@ static struct sink *open_direct(struct parts *direct, const char *name,
 		err_sys(err, ERR_IO, "%s", name);
 		return NULL;
 	}
-	parts->first->sink = files_image_sink(fd, parts->sync, err);
+	parts->first->sink = files_image_sink(
+		fd, &(const struct image_sink_options){ .sync = parts->sync,
+							.direct = -1 },
+		err);
 	return parts->first->sink;
 }
 

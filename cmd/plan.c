@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns `imgconv plan`, and what --dry-run says elsewhere: the plan, or all of
- * them, as text, JSON or a graph. Does not plan, nor change anything. */
+ * them, as text, JSON or a graph; and the coefficients behind it. Does not plan, nor change anything. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +8,9 @@
 #include "cmd/answer.h"
 #include "cmd/checksums.h"
 #include "cmd/commands.h"
+#include "cmd/costs_file.h"
 #include "cmd/plan_dot.h"
+#include "cmd/refusals.h"
 #include "cmd/planning.h"
 #include "transforms/how.h"
 
@@ -164,13 +166,13 @@ static int answer(const struct settings *settings, unsigned which,
 
 	if (conductor_probe(conductor, image, err))
 		return err_in(err, "%s", settings->label[which]);
+	if (!in_place && refusals_size(settings, image, err) < 0)
+		return err_in(err, "%s", settings->label[which]);
 	if (checksums_make(settings, plans->ui, conductor_name(conductor),
 			   image, &expect, err) < 0)
 		return -1;
 	if (planning_make(&plans->planning, settings, image, &paths, err))
-		return err->kind == ERR_LIMIT
-			       ? err_in(err, "%s", settings->label[which])
-			       : -1;
+		return -1;
 	state_text(&problem->start, problem->vocabulary, false, plans->start,
 		   sizeof plans->start);
 	plan_goal_text(problem, plans->goal, sizeof plans->goal);
@@ -202,8 +204,22 @@ static int plan_input(const struct settings *settings, unsigned which,
 	return result;
 }
 
+static int print_coefficients(const struct settings *settings)
+{
+	struct ui *ui = ui_open(settings);
+	struct coefficients coefficients;
+	struct err err = { 0 };
+
+	if (!costs_file_load(&coefficients, &err))
+		costs_file_print(&coefficients);
+	return answer_end(ui, &err, 0);
+}
+
 int command_plan(const struct settings *settings)
 {
+	if (settings->coefficients)
+		return print_coefficients(settings);
+
 	bool in_place = settings->command->run == command_resize;
 	unsigned inputs = in_place ? 1 : settings->argument_count - 1;
 	struct ui *ui = ui_open(settings);

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "cmd/costs_file.h"
 #include "cmd/machine.h"
 #include "cmd/refusals.h"
 #include "cmd/remote.h"
@@ -187,8 +188,6 @@ static void set_place(struct planning *planning,
 			  ? "yes" : "");
 	if (!strcmp(sink, "stream"))
 		set_append(target, start);
-	planning->price_list.device[DEVICE_OUTPUT] = same_fs ? 0 : 1;
-	planning->price_list.device[DEVICE_TEMP] = same_fs ? 0 : 1;
 }
 
 /* What goes into an archive or a compression cannot be changed later, but for
@@ -325,15 +324,21 @@ static void set_prices(struct planning *planning,
 {
 	struct price_list *list = &planning->price_list;
 
-	list->coefficients = &costs_default;
+	list->coefficients = &planning->coefficients;
 	list->image = *image;
 	list->remote = settings->argument[0] &&
 		       remote_kind(settings->argument[0]) != REMOTE_NONE;
+	list->sync = settings->sync;
+	list->verify = settings->verify;
 	list->threads = planning_threads(settings);
 	list->memory = planning_memory(settings);
 	list->wrap_level = settings->wrap_level;
 	planning->problem.context = list;
-	planning->problem.threads = list->threads;
+	/* More threads than processors do no more. */
+	planning->problem.threads =
+		(unsigned)min_u64(list->threads, machine_processors());
+	planning->problem.fixed = costs_start(list, &planning->problem.start,
+					      &planning->problem.goal);
 	planning->problem.temp_limit = UINT64_MAX;
 	planning->problem.memory_limit = UINT64_MAX;
 	planning->problem.vocabulary = &tags_vocabulary;
@@ -347,6 +352,8 @@ int planning_make(struct planning *planning, const struct settings *settings,
 	memset(planning, 0, sizeof *planning);
 	if (paths->expect)
 		planning->price_list.expect = *paths->expect;
+	if (costs_file_load(&planning->coefficients, err) < 0)
+		return -1;
 	if (paths->in_place) {
 		if (refusals_in_place(image, paths, err) < 0)
 			return -1;
@@ -361,8 +368,7 @@ int planning_make(struct planning *planning, const struct settings *settings,
 				   &planning->target, err) < 0) {
 		return -1;
 	}
-	if ((settings->verify && refusals_verify(planning, err) < 0) ||
-	    (!paths->in_place && refusals_size(settings, image, err) < 0))
+	if (settings->verify && refusals_verify(planning, err) < 0)
 		return -1;
 	planning->target.create.sector_size =
 		settings->sector_size ? settings->sector_size

@@ -36,8 +36,10 @@ int planning_target(const struct settings *settings, const char *output,
 unsigned planning_threads(const struct settings *settings);
 uint64_t planning_memory(const struct settings *settings);
 
+/* Stays where it was made: it points into itself. */
 struct planning {
 	struct target target;
+	struct coefficients coefficients;
 	struct price_list price_list; /* the problem's pricing context */
 	struct problem problem;
 };
@@ -52,6 +54,7 @@ struct planning_paths {
 	bool in_place; /* imgconv resize: output is the input's path */
 };
 
+/* ERR_USAGE also where the environment names a bad table of costs. */
 int planning_make(struct planning *planning, const struct settings *settings,
 		  const struct image *image,
 		  const struct planning_paths *paths, struct err *err);

@@ -9,6 +9,7 @@
 
 #include "formats/archives/ova.h"
 #include "formats/images/driver.h"
+#include "io/page_cache.h"
 #include "io/sandbox.h"
 
 enum progress_style { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
@@ -51,6 +52,7 @@ struct settings {
 	bool force, partition_fix, shrink, verify, digest, sync, consume;
 	bool rewrite, reproducible, unique, dry_run, target_is_zero, pad;
 	bool quiet, verbose, json, dot, all;
+	bool coefficients; /* plan: show them, and nothing else */
 	bool allow_references;
 	const char *references_dir; /* or NULL: the image's own folder */
 	const char *snapshot;	    /* or NULL */
@@ -71,6 +73,7 @@ struct settings {
 	const char *trace; /* a file for what was done when; or NULL */
 	enum sandbox_mode sandbox;
 	enum progress_style progress;
+	enum page_cache cache;
 	unsigned threads; /* 0: as many as there are */
 	unsigned jobs; /* as many as make's jobserver grants; 0: not asked */
 	uint64_t memory;  /* 0: by threads */

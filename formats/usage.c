@@ -45,6 +45,9 @@ static void join(struct usage *usage)
 {
 	size_t kept = 0;
 
+	/* Of nothing there is no list. */
+	if (!usage->count)
+		return;
 	qsort(usage->list, usage->count, sizeof *usage->list, by_offset);
 	for (size_t i = 1; i < usage->count; i++) {
 		struct claim *last = &usage->list[kept];
@@ -56,8 +59,7 @@ static void join(struct usage *usage)
 		else
 			usage->list[++kept] = *next;
 	}
-	if (usage->count)
-		usage->count = kept + 1;
+	usage->count = kept + 1;
 }
 
 static int make_room(struct usage *usage, struct err *err)

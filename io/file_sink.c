@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns writing to descriptors: regular files and block devices at random,
- * everything else in order. Does not open names and does not sync. */
+/*
+ * Owns writing to descriptors: regular files and block devices at random,
+ * everything else in order. Does not open names and does not sync.
+ *
+ * No room is allocated ahead of the writes (fallocate): 1.1 GiB stored by two
+ * to eight threads lies in 1 to 10 extents on ext4 and XFS as it is, for both
+ * decide where it goes when pages are written out, and holes would be lost.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -16,6 +22,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/direct.h"
 #include "io/files.h"
 #include "io/head_sink.h"
 #include "io/zero.h"
@@ -34,6 +41,8 @@
 struct file_sink {
 	struct sink sink;
 	int fd;
+	int direct; /* another one, around the page cache; or -1 */
+	struct page_trail *trail; /* or NULL */
 };
 
 static int file_fd(struct sink *sink)
@@ -49,11 +58,14 @@ static int cannot_write(uint64_t offset, struct err *err)
 static int file_write(struct sink *sink, const void *buf, size_t len,
 		      uint64_t offset, struct err *err)
 {
+	const struct file_sink *file = (const struct file_sink *)sink;
 	const unsigned char *next = buf;
+	const uint64_t start = offset;
 
 	/* Ends: each pwrite writes something or fails. */
 	while (len) {
-		ssize_t n = pwrite(file_fd(sink), next, len, (off_t)offset);
+		ssize_t n = direct_pwrite(file->direct, file->fd, next, len,
+					  offset);
 
 		if (!n) /* not an answer for len > 0 */
 			errno = EIO;
@@ -65,7 +77,7 @@ static int file_write(struct sink *sink, const void *buf, size_t len,
 		offset += (size_t)n;
 		len -= (size_t)n;
 	}
-	return 0;
+	return page_trail_pass(file->trail, start, offset - start, err);
 }
 
 static int file_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
@@ -117,6 +129,9 @@ static int write_zeros(struct sink *sink, uint64_t offset, uint64_t length,
 			continue;
 		if (n <= 0)
 			return cannot_write(offset, err);
+		if (page_trail_pass(((struct file_sink *)sink)->trail, offset,
+				    (size_t)n, err) < 0)
+			return -1;
 		offset += (size_t)n;
 		length -= (size_t)n;
 	}
@@ -171,6 +186,22 @@ int files_flush(int fd, struct err *err)
 	return 0;
 }
 
+/* XFS gives writes that make a file longer more room than they need, which
+ * stays where holes should be: of 1.5 GiB a quarter of which is holes, nearly
+ * all was taken, and 1.1 GiB with the length set before. */
+static void file_expect(struct sink *sink, uint64_t size)
+{
+	/* What it says is said again, and heard, in the end. */
+	if (sink->fresh && ftruncate(file_fd(sink), (off_t)size))
+		errno = 0;
+}
+
+/* What was written leaves the page cache, if it is to. */
+static int leave_cache(struct sink *sink, struct err *err)
+{
+	return page_trail_end(((struct file_sink *)sink)->trail, err);
+}
+
 /* The close that comes later cannot say any more what went wrong. */
 static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 {
@@ -182,12 +213,16 @@ static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 	if (result)
 		return err_sys(err, ERR_IO, "cannot set the size to %llu bytes",
 			       ULL(size));
-	return files_flush(file_fd(sink), err);
+	return leave_cache(sink, err) ? -1 : files_flush(file_fd(sink), err);
 }
 
 static void file_close(struct sink *sink)
 {
-	close(file_fd(sink));
+	struct file_sink *file = (struct file_sink *)sink;
+
+	page_trail_free(file->trail);
+	mem_close_fd(&file->direct);
+	close(file->fd);
 	free(sink);
 }
 
@@ -195,6 +230,7 @@ static const struct sink_ops file_ops = {
 	.write = file_write,
 	.zero = file_zero,
 	.read = file_read,
+	.expect = file_expect,
 	.finish = file_finish,
 	.close = file_close,
 };
@@ -244,10 +280,8 @@ static int device_zero(struct sink *sink, uint64_t offset, uint64_t length,
 
 static int device_finish(struct sink *sink, uint64_t size, struct err *err)
 {
-	(void)sink;
 	(void)size;
-	(void)err;
-	return 0;
+	return leave_cache(sink, err);
 }
 
 static const struct sink_ops device_ops = {
@@ -285,7 +319,7 @@ static int append_write(struct sink *sink, const void *buf, size_t len,
 static int append_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	(void)size;
-	return files_flush(file_fd(sink), err);
+	return leave_cache(sink, err) ? -1 : files_flush(file_fd(sink), err);
 }
 
 static const struct sink_ops append_ops = {
@@ -300,6 +334,7 @@ static struct file_sink *new_sink(const struct sink_ops *ops, int fd)
 
 	sink_init(&file->sink, ops);
 	file->fd = fd;
+	file->direct = -1;
 	return file;
 }
 
@@ -342,11 +377,35 @@ struct sink *files_sink(int take_fd, struct err *err)
 	return &file->sink;
 }
 
-struct sink *files_image_sink(int take_fd, bool sync, struct err *err)
+/* A file or device, before anything is written to it. A device that is synced
+ * in the end is written out from the start: 1.5 GiB onto a loop device took
+ * 0.9 s and 0.35 s of processor time so, 5 to 9 s and 2.5 s where the kernel
+ * chose the moment, and 2 s and 0.2 s around the cache. A file gains nothing
+ * by it. */
+static void set_cache(struct sink *sink,
+		      const struct image_sink_options *options)
+{
+	struct file_sink *file = (struct file_sink *)sink;
+
+	file->direct = options->direct;
+	file->trail = page_trail_write(
+		file->fd, sink->ops == &device_ops && options->sync
+				  ? 0
+				  : page_cache_keep(options->cache));
+}
+
+struct sink *files_image_sink(int take_fd,
+			      const struct image_sink_options *options,
+			      struct err *err)
 {
 	struct sink *sink = files_sink(take_fd, err);
 
-	if (sink && sink->ops == &device_ops)
-		return head_sink(sink, sync);
-	return sink;
+	if (!sink || !sink->seekable) {
+		if (options->direct >= 0)
+			close(options->direct);
+		return sink;
+	}
+	set_cache(sink, options);
+	return sink->ops == &device_ops ? head_sink(sink, options->sync)
+					: sink;
 }

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns reading from descriptors: regular files and block devices at random,
- * everything else as a stream. Does not open names. */
+/*
+ * Owns reading from descriptors: regular files and block devices at random,
+ * everything else as a stream. Does not open names.
+ *
+ * Threads that call pread, and no io_uring: measured with 1.1 GiB in pieces of
+ * a MiB (Linux 6.18, 2 processors, a virtual disk; medians), a ring of 8 took
+ * 0.10 s to read from the page cache where two threads took 0.09, 0.44 s
+ * against 0.59 to copy there (0.32 s and 0.28 s of processor time), around the
+ * cache 1.08 against 1.11 and 1.87 against 1.89: the same within what one run
+ * differs from the next, for at each moment some pieces are on their way in
+ * both. Nor is anything gained by asking for what comes next
+ * (POSIX_FADV_WILLNEED): the kernel's own reading ahead is far enough ahead.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -12,6 +23,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/direct.h"
 #include "io/files.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -19,8 +31,10 @@
 struct file_source {
 	struct source source;
 	int fd;
+	int direct;	    /* another one, around the page cache; or -1 */
 	bool regular;	    /* else a block device */
 	struct stat opened; /* as it was then */
+	struct page_trail *trail;
 };
 
 static int file_read(struct source *source, void *buf, size_t len,
@@ -30,7 +44,7 @@ static int file_read(struct source *source, void *buf, size_t len,
 	ssize_t n;
 
 	do
-		n = pread(file->fd, buf, len, (off_t)offset);
+		n = direct_pread(file->direct, file->fd, buf, len, offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(err, ERR_IO, "cannot read at %llu", ULL(offset));
@@ -45,7 +59,7 @@ static int file_read(struct source *source, void *buf, size_t len,
 			       "is said to be %llu",
 			       ULL(offset), ULL(source->size));
 	*got = (size_t)n;
-	return 0;
+	return page_trail_pass(file->trail, offset, *got, err);
 }
 
 /* lseek moves the offset that all users of the descriptor share, but nobody
@@ -102,7 +116,11 @@ static int file_finish(struct source *source, struct err *err)
 static void file_close(struct source *source)
 {
 	struct file_source *file = (struct file_source *)source;
+	struct err ignored; /* a trail of reading never fails */
 
+	page_trail_end(file->trail, &ignored);
+	page_trail_free(file->trail);
+	mem_close_fd(&file->direct);
 	close(file->fd);
 	free(file);
 }
@@ -128,10 +146,12 @@ static int device_size(int fd, uint64_t *out, struct err *err)
 	return 0;
 }
 
-static struct source *open_file(int take_fd, const struct stat *st,
+static struct source *open_file(int take_fd, int take_direct,
+				const struct stat *st, enum page_cache cache,
 				struct err *err)
 {
 	AUTO_FD int fd = take_fd;
+	AUTO_FD int direct = take_direct;
 	struct file_source *file;
 	uint64_t size = (uint64_t)st->st_size;
 
@@ -147,6 +167,8 @@ static struct source *open_file(int take_fd, const struct stat *st,
 	file->source.fd = fd;
 	file->regular = S_ISREG(st->st_mode);
 	file->opened = *st;
+	file->trail = page_trail_read(fd, size, page_cache_keep(cache));
+	file->direct = STEAL_FD(direct);
 	file->fd = STEAL_FD(fd);
 	return &file->source;
 }
@@ -203,7 +225,14 @@ static struct source *open_pipe(int take_fd)
 
 struct source *files_source(int take_fd, struct err *err)
 {
+	return files_input(take_fd, -1, PAGE_CACHE_AUTO, err);
+}
+
+struct source *files_input(int take_fd, int take_direct,
+			   enum page_cache cache, struct err *err)
+{
 	AUTO_FD int fd = take_fd;
+	AUTO_FD int direct = take_direct;
 	struct stat st;
 
 	if (fstat(fd, &st)) {
@@ -221,6 +250,7 @@ struct source *files_source(int take_fd, struct err *err)
 		return NULL;
 	}
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return open_file(STEAL_FD(fd), &st, err);
+		return open_file(STEAL_FD(fd), STEAL_FD(direct), &st, cache,
+				 err);
 	return open_pipe(STEAL_FD(fd));
 }

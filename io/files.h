@@ -5,6 +5,7 @@
 #ifndef IO_FILES_H
 #define IO_FILES_H
 
+#include "io/page_cache.h"
 #include "io/sink.h"
 #include "io/source.h"
 
@@ -14,6 +15,12 @@
  * terminal is refused (ERR_NO_INPUT). source_finish fails with ERR_TEMPORARY
  * when a regular file's size or mtime changed since it was opened. */
 struct source *files_source(int take_fd, struct err *err);
+
+/* The same; what is read leaves that much in the page cache. Other than by
+ * PAGE_CACHE_AUTO a stream is read as ever. `take_direct`: of direct_open, for
+ * the same file; -1: with PAGE_CACHE_DIRECT as with PAGE_CACHE_NONE. */
+struct source *files_input(int take_fd, int take_direct,
+			   enum page_cache cache, struct err *err);
 
 /*
  * A stream out of any function that produces bytes in order: this is where
@@ -45,9 +52,18 @@ struct source *files_window(struct source *inner, uint64_t offset,
  * file is fresh. */
 struct sink *files_sink(int take_fd, struct err *err);
 
+/* How an image is written. */
+struct image_sink_options {
+	bool sync; /* on a device the order holds over a power cut */
+	enum page_cache cache;
+	int direct; /* as files_input; taken by the sink */
+};
+
 /* The same for an image that is made anew: on a device its head comes last
- * (head_sink.h; `sync` is said there). */
-struct sink *files_image_sink(int take_fd, bool sync, struct err *err);
+ * (head_sink.h). */
+struct sink *files_image_sink(int take_fd,
+			      const struct image_sink_options *options,
+			      struct err *err);
 
 /* The same, append-only whatever `fd` is: standard output, which may be a
  * file that others write to as well. Writing starts where `fd` stands. */

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns copying inside the kernel. Does not decide whether it pays. */
+/*
+ * Owns copying inside the kernel. Does not decide whether it pays.
+ *
+ * Sharing does. Copying within a file system that cannot share does not: on
+ * ext4, 1.1 GiB in pieces of a MiB by two threads took 0.57 s and 0.36 s of
+ * processor time by copy_file_range, 0.42 s and 0.31 s by pread and pwrite;
+ * from the disk 1.5 s and 0.67 s, against 1.1 s and 0.42 s. And nobody sees
+ * the zeros. So the pump does not use it.
+ */
 #include "io/offload.h"
 
 #include <errno.h>

@@ -20,6 +20,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/page_cache.h"
+
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -40,14 +42,17 @@ bool sandbox_limit_calls(bool sockets)
 static const int plain[] = {
 	/* descriptors */
 	SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_pwritev,
-	SYS_lseek, SYS_close, SYS_dup, SYS_ftruncate, SYS_fallocate, SYS_fadvise64,
-	SYS_sync_file_range, SYS_fsync, SYS_fdatasync, SYS_copy_file_range,
+	SYS_lseek, SYS_close, SYS_dup, SYS_ftruncate, SYS_fallocate,
+	SYS_fadvise64, SYS_sync_file_range, SYS_fsync, SYS_fdatasync,
 	SYS_fcntl, SYS_sendmsg, SYS_recvmsg, SYS_recvfrom, SYS_ppoll,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
+#ifdef PAGE_CACHE_STAT
+	PAGE_CACHE_STAT,
+#endif
 	/* memory */
-	SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore,
+	SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_sysinfo,
 	/* threads, signals, time */
 	SYS_futex, SYS_set_robust_list, SYS_exit, SYS_exit_group,
 	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_restart_syscall,

@@ -168,6 +168,12 @@ int sink_move(struct sink *sink, uint64_t from, uint64_t length, uint64_t to,
 	return put_zeros(sink, from, length, SINK_ZERO_SPARSE, err);
 }
 
+void sink_expect(struct sink *sink, uint64_t size)
+{
+	if (sink->ops->expect && !sink->finished)
+		sink->ops->expect(sink, size);
+}
+
 int sink_finish(struct sink *sink, uint64_t size, struct err *err)
 {
 	if (check_range(sink, size, 0, err) || fill_gap(sink, size, err))

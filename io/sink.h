@@ -41,6 +41,8 @@ struct sink_ops {
 	 * error; what was never written reads as zero on a fresh sink. */
 	int (*read)(struct sink *sink, void *buf, size_t len, uint64_t offset,
 		    struct err *err);
+	/* Optional: the size that will be, as far as is known. Advice. */
+	void (*expect)(struct sink *sink, uint64_t size);
 	/* Optional, for what shows bytes at once: all that was written is on
 	 * the medium before what is written next. */
 	int (*sync)(struct sink *sink, struct err *err);
@@ -80,6 +82,9 @@ int sink_read(struct sink *sink, void *buf, size_t len, uint64_t offset,
  * which reads as zero afterwards. As sink_read. */
 int sink_move(struct sink *sink, uint64_t from, uint64_t length, uint64_t to,
 	      struct err *err);
+/* The output will have this size, most likely; before anything is written. A
+ * file system then gives what stays a hole no room (io/file_sink.c). */
+void sink_expect(struct sink *sink, uint64_t size);
 int sink_finish(struct sink *sink, uint64_t size, struct err *err);
 
 /* Accepts NULL, returns NULL. Without sink_finish before, nothing more is

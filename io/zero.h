@@ -17,4 +17,15 @@ bool zero_is(const void *bytes, size_t len);
  * the start of `bytes`, in whole granules; a shorter last granule counts. */
 size_t zero_run(const void *bytes, size_t len, size_t granule, bool *is_zero);
 
+/* The ways there are to look, the best first, the last one usable everywhere;
+ * then one without a name. For tests: zero_is takes the first that is usable.
+ * `steps` says whether `count` times ZERO_STEP bytes are all zero. */
+#define ZERO_STEP ((size_t)256)
+struct zero_way {
+	const char *name;
+	bool (*usable)(void);
+	bool (*steps)(const unsigned char *bytes, size_t count);
+};
+extern const struct zero_way zero_ways[];
+
 #endif

@@ -68,11 +68,13 @@ static bool part_found(const struct problem *problem, const struct label *label,
 
 static bool keep_irreducible(struct frontier *frontier, struct label *label)
 {
-	struct part nothing = { .node = frontier->graph->node[0] };
+	const struct graph *graph = frontier->graph;
+	struct part nothing = { .node = graph->node[0],
+				.load.done = graph->problem->fixed };
 
 	if (label->steps + label->node->distance > PLAN_STEPS)
 		return false;
-	return !part_found(frontier->graph->problem, label, &nothing);
+	return !part_found(graph->problem, label, &nothing);
 }
 
 static bool same_steps(const struct plan *a, const struct plan *b)

@@ -119,6 +119,7 @@ void frontier_open(struct frontier *frontier, struct graph *graph,
 		graph->node[i]->labels = NULL;
 	first = room_for(frontier);
 	first->node = graph->node[0];
+	first->load.done = graph->problem->fixed;
 	offer(frontier, first);
 }
 

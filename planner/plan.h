@@ -26,6 +26,7 @@ struct problem {
 	struct goal goal;
 	const void *context; /* for pricing */
 	unsigned threads;    /* the CPU pool */
+	double fixed; /* microseconds that every plan takes */
 	uint64_t temp_limit, memory_limit; /* bytes; UINT64_MAX: none */
 };
 

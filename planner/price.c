@@ -66,7 +66,7 @@ bool load_covers(const struct load *a, const struct load *b)
 
 void plan_price(const struct problem *problem, struct plan *plan)
 {
-	struct load load = { 0 };
+	struct load load = { .done = problem->fixed };
 
 	for (unsigned i = 0; i < plan->count; i++)
 		load_add(&load, &plan->step[i].cost, problem->threads);

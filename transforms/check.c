@@ -56,13 +56,16 @@ static bool check_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
 
-	out->fixed = list->coefficients->metadata_us;
+	out->fixed += list->coefficients->metadata_us;
 	return true;
 }
 
 static bool check_output_cost(const struct pricing *pricing, struct cost *out)
 {
+	const struct price_list *list = pricing->context;
+
 	costs_settle(pricing, out);
+	out->fixed += list->coefficients->worker_us;
 	return check_cost(pricing, out);
 }
 

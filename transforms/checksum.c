@@ -20,9 +20,12 @@ static bool checksum_cost(const struct pricing *pricing, struct cost *out)
 	while (state_top(&state, TAG_WRAPS, tag)) {
 		int id = codec_by_name(tag);
 		state_pop(&state, TAG_WRAPS);
-		costs_serial(out, costs_stored(list, &state),
-			     id < 0 ? list->coefficients->copy
-				    : list->coefficients->decode[id]);
+		if (id < 0)
+			costs_serial(out, costs_length(list, &state),
+				     list->coefficients->copy);
+		else
+			costs_decode(list, &state, (enum codec_id)id, true,
+				     out);
 	}
 	if (list->image.layers)
 		out->memory = costs_decoders_memory(list->memory, false);

@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Transition: put the goal's next compression around the file. */
+#include <math.h>
+
 #include "formats/codecs/wrap.h"
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
+
+/* How much longer a level takes than the default: as much again with each
+ * step as it is on average from the lowest to the default. */
+static double slowness(const struct coefficients *c, enum codec_id id,
+		       int level)
+{
+	const struct codec *codec = codec_get(id);
+	int steps = codec->level_default - codec->level_min;
+
+	if (!level || steps <= 0)
+		return 1;
+	return pow(c->encode[id] / c->encode_fast[id],
+		   (double)(level - codec->level_default) / steps);
+}
 
 static bool compress_cost(const struct pricing *pricing, struct cost *out)
 {
@@ -19,8 +35,11 @@ static bool compress_cost(const struct pricing *pricing, struct cost *out)
 		costs_encoders_memory(list->memory, list->image.layers > 0));
 	costs_flow(pricing, out);
 	/* Fewer threads than the pool has: as if there was more work. */
-	costs_pool(out, costs_stored(list, pricing->before),
-		   list->coefficients->encode[id] * list->threads / threads);
+	costs_encode(list, pricing->before, (enum codec_id)id,
+		     (double)list->threads / threads *
+			     slowness(list->coefficients, (enum codec_id)id,
+				      list->wrap_level),
+		     false, out);
 	out->memory = wrap_encode_memory((enum codec_id)id, list->wrap_level,
 					 threads);
 	return costs_verify(pricing, out);

@@ -6,21 +6,36 @@
  * it goes: aside, into a file of ours, when the output itself cannot be
  * written at random and the writer must.
  */
+#include <math.h>
 #include <string.h>
 
 #include "transforms/costs.h"
 #include "transforms/how.h"
 #include "transforms/tags.h"
 
+/* The bytes of the image as it came, without what was around it. */
+static double unpacked(const struct price_list *list)
+{
+	struct state state = { .tag = { "" } };
+
+	state_set(&state, TAG_LAYOUT, "original");
+	return costs_length(list, &state);
+}
+
 static bool convert_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
 	const struct coefficients *c = list->coefficients;
 	double bytes = costs_allocated(list);
+	double guest = costs_guest(list, pricing->before);
 	const char *inner = pricing->after->tag[TAG_INNER];
+	bool stream = !strcmp(pricing->before->tag[TAG_ACCESS], "stream");
 
 	costs_flow(pricing, out);
-	costs_pool(out, bytes, c->scan + c->copy);
+	/* Data show at once what they are; holes of a stream are zeros, but
+	 * not what a resize has put behind its end. */
+	if (stream)
+		costs_pool(out, fmax(unpacked(list) - bytes, 0), c->scan);
 	if (*list->image.inner)
 		costs_pool(out, bytes, c->cluster_decode);
 	if (!strcmp(inner, "zlib"))
@@ -29,8 +44,8 @@ static bool convert_cost(const struct pricing *pricing, struct cost *out)
 		costs_pool(out, bytes, c->cluster_zstd);
 	if (!strcmp(pricing->after->tag[TAG_DIGEST], "yes") &&
 	    goal_value(pricing->goal, TAG_DIGEST))
-		costs_serial(out, bytes, c->digest);
-	out->fixed = c->metadata_us / 4;
+		costs_serial(out, guest, c->digest);
+	out->fixed += c->metadata_us / 4;
 	out->memory = (uint64_t)list->threads * 2 * (2 * UNIT_LEN) + 8 * MIB;
 	return costs_verify(pricing, out);
 }
@@ -46,8 +61,8 @@ static bool convert_random_cost(const struct pricing *pricing,
 		if (!costs_verify(pricing, out))
 			return false;
 		/* Run by run instead of one call. */
-		out->fixed = 3 * list->coefficients->clone_us +
-			     list->coefficients->metadata_us;
+		out->fixed += list->coefficients->clone_us +
+			      list->coefficients->metadata_us / 4;
 		costs_serial(out, costs_allocated(list),
 			     list->coefficients->clone_runs);
 		return true;
@@ -64,13 +79,8 @@ static bool convert_scattered_cost(const struct pricing *pricing,
 	const struct price_list *list = pricing->context;
 	double aside = costs_allocated(list) / 10;
 
-	out->temp = (uint64_t)aside;
-	out->write[list->device[DEVICE_TEMP]] +=
-		aside * list->coefficients->write / 1000;
-	out->read[list->device[DEVICE_TEMP]] +=
-		aside * list->coefficients->read / 1000;
-	costs_pool(out, aside,
-		   list->coefficients->read + list->coefficients->write);
+	costs_keep(list, aside, out);
+	costs_pool(out, aside, list->coefficients->read);
 	return convert_cost(pricing, out);
 }
 
@@ -78,12 +88,9 @@ static bool convert_aside_cost(const struct pricing *pricing,
 			       struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double bytes = costs_stored(list, pricing->after);
 
-	out->temp = (uint64_t)bytes;
-	out->write[list->device[DEVICE_TEMP]] +=
-		bytes * list->coefficients->write / 1000;
-	out->barrier = true;
+	costs_keep(list, costs_stored(list, pricing->after), out);
+	costs_barrier(list, out);
 	return convert_cost(pricing, out);
 }
 

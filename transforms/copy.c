@@ -13,13 +13,11 @@ static bool copy_cost(const struct pricing *pricing, struct cost *out)
 
 	if (!strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
 	    !strcmp(pricing->before->tag[TAG_PLACE], "input")) {
-		out->fixed = list->coefficients->clone_us;
+		out->fixed += list->coefficients->clone_us;
 		return costs_verify(pricing, out);
 	}
 	costs_flow(pricing, out);
 	/* Where something changes it in place after, that step settles it. */
-	costs_pool(out, costs_stored(list, pricing->before),
-		   list->coefficients->copy);
 	return costs_verify(pricing, out);
 }
 

@@ -1,79 +1,129 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the coefficient table and the sizes of every state. The transitions'
- * own files say what of it they use. */
+/* Owns the sizes of every state, and what moving that much costs. The
+ * transitions' own files say what of it they use. */
 #include "transforms/costs.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "transforms/expect.h"
 #include "transforms/tags.h"
 
-/* Nanoseconds a byte on one core of the machine the figures in bench/ are
- * from. What matters is their proportion. */
-const struct coefficients costs_default = {
-	.decode = {
-		[CODEC_GZIP] = 2.2,
-		[CODEC_XZ] = 11.0,
-		[CODEC_ZSTD] = 0.9,
-		[CODEC_BZIP2] = 25.0,
-		[CODEC_LZ4] = 0.5,
-	},
-	.encode = {
-		[CODEC_GZIP] = 5.0,
-		[CODEC_XZ] = 250.0,
-		[CODEC_ZSTD] = 3.5,
-		[CODEC_BZIP2] = 80.0,
-		[CODEC_LZ4] = 2.0,
-	},
-	.cluster_decode = 1.6,
-	.cluster_deflate = 5.0,
-	.cluster_zstd = 3.6,
-	.scan = 0.06,
-	.digest = 0.6,
-	.copy = 0.15,
-	.read = 0.15,
-	.write = 0.35,
-	.network = 10.0,
-	.trip_us = 30000,
-	.clone_us = 3000,
-	.clone_runs = 0.02,
-	.metadata_us = 1500,
-	.process_us = 25000,
-	.ssh = 20,
-	.ssh_us = 300000,
-	.qemu = 0.4,
-};
-
 /* Typical of what is published: a compressed image has a third of the bytes
- * of what it holds. */
+ * of what it holds, and a disk is a third full. */
 #define TYPICAL_RATIO 3.0
 /* When nothing at all is known of the size. */
 #define TYPICAL_SIZE (2.0 * (double)GIB)
+
+static bool compressed(const struct image *image, unsigned layer)
+{
+	return codec_by_name(image->layer[layer].tag) >= 0;
+}
+
+/* How long the guest is, if its size or its partition table say so. */
+static double guest_hint(const struct image *image)
+{
+	if (image->size_known)
+		return fmax((double)image->size, 1);
+	return image->used_end ? (double)image->used_end : TYPICAL_SIZE;
+}
+
+/* The length of an input that comes through a pipe. Holes of a raw disk come
+ * too, where nothing is around it. */
+static double piped_size(const struct image *image)
+{
+	double size = guest_hint(image);
+	bool shrinks = strcmp(image->format, "raw") != 0;
+
+	for (unsigned i = 0; i < image->layers; i++)
+		if (compressed(image, i)) {
+			size /= TYPICAL_RATIO;
+			shrinks = true;
+		}
+	return shrinks ? size / TYPICAL_RATIO : size;
+}
 
 /* The bytes inside the first `peeled` layers of the input. */
 static double layer_size(const struct image *image, unsigned peeled)
 {
 	double size = image->file_size_known ? (double)image->file_size
-					     : TYPICAL_SIZE / TYPICAL_RATIO;
+					     : piped_size(image);
 
 	for (unsigned i = 0; i < peeled && i < image->layers; i++)
-		size = image->layer[i].size_known
-			       ? (double)image->layer[i].size
-			       : size * TYPICAL_RATIO;
+		if (image->layer[i].size_known)
+			size = (double)image->layer[i].size;
+		else if (compressed(image, i))
+			size *= TYPICAL_RATIO;
+	/* Zeros are more than the ratio knows of. */
+	if (peeled && peeled >= image->layers &&
+	    !image->layer[image->layers - 1].size_known &&
+	    !strcmp(image->format, "raw"))
+		size = fmax(size, (double)image->used_end);
+	return size;
+}
+
+/* What compressed bytes of the file may hold at most, by the typical ratio:
+ * the rest of what is inside is zeros. */
+static double typical_data(const struct image *image)
+{
+	double size = layer_size(image, 0);
+
+	for (unsigned i = 0; i < image->layers; i++)
+		if (compressed(image, i))
+			size *= TYPICAL_RATIO;
 	return size;
 }
 
 double costs_allocated(const struct price_list *list)
 {
 	const struct image *image = &list->image;
+	double data;
 
 	if (image->allocated)
 		return (double)image->allocated;
-	return layer_size(image, image->layers);
+	data = layer_size(image, image->layers);
+	data = fmin(data, typical_data(image));
+	if (!image->file_size_known)
+		data = fmin(data, guest_hint(image) / TYPICAL_RATIO);
+	return image->size_known ? fmin(data, (double)image->size) : data;
 }
 
-double costs_stored(const struct price_list *list, const struct state *state)
+double costs_guest(const struct price_list *list, const struct state *state)
+{
+	const char *size = state->tag[TAG_SIZE];
+
+	/* Not "unknown", nor "+N". */
+	if (*size >= '0' && *size <= '9')
+		return fmax(strtod(size, NULL), 1);
+	return list->image.size_known
+		       ? (double)list->image.size
+		       : layer_size(&list->image, list->image.layers);
+}
+
+/* How many compressions are around it; most archives are only frames. */
+static unsigned compressions(const struct state *state)
+{
+	struct state rest = *state;
+	char tag[TAG_LEN];
+	unsigned count = 0;
+
+	/* Ends: a layer less each time. */
+	while (state_top(&rest, TAG_WRAPS, tag)) {
+		count += codec_by_name(tag) >= 0 || !strcmp(tag, "zip") ||
+			 !strcmp(tag, "7z");
+		state_pop(&rest, TAG_WRAPS);
+	}
+	return count;
+}
+
+static bool is_raw(const struct state *state)
+{
+	return !strcmp(state->tag[TAG_FORMAT], "raw") && !compressions(state);
+}
+
+double costs_length(const struct price_list *list, const struct state *state)
 {
 	const struct image *image = &list->image;
 	unsigned depth = state_depth(state, TAG_WRAPS);
@@ -82,40 +132,125 @@ double costs_stored(const struct price_list *list, const struct state *state)
 		return layer_size(image, image->layers > depth
 						 ? image->layers - depth
 						 : 0);
+	return is_raw(state) ? costs_guest(list, state)
+			     : costs_stored(list, state);
+}
+
+double costs_stored(const struct price_list *list, const struct state *state)
+{
 	double size = costs_allocated(list);
+
+	if (is_raw(state))
+		return fmin(size, costs_length(list, state));
+	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
+		return costs_length(list, state);
 	if (*state->tag[TAG_INNER])
 		size /= 2;
-	for (; depth; depth--)
+	for (unsigned depth = compressions(state); depth; depth--)
 		size /= TYPICAL_RATIO;
 	return size;
 }
 
-static void costs_move(const struct pricing *pricing, unsigned device,
-		       const struct state *state, double per_byte,
-		       double *where)
+/* The head, the tables, the ends of guest and partition table. */
+#define PROBE_BLOCKS 4
+
+/* A pass over the output's guest, in order, inside its compressions. */
+static double verify(const struct price_list *list, const struct state *start,
+		     const struct goal *goal)
+{
+	const struct coefficients *c = list->coefficients;
+	const char *wraps = goal_value(goal, TAG_WRAPS);
+	struct state made = { .tag = { "" } };
+	struct cost cost = { .fixed = c->worker_us };
+	char tag[TAG_LEN];
+
+	state_set(&made, TAG_WRAPS, wraps ? wraps : "");
+	costs_serial(&cost, costs_guest(list, start), c->digest);
+	/* Ends: a layer less each time. */
+	while (state_top(&made, TAG_WRAPS, tag)) {
+		int id = codec_by_name(tag);
+
+		state_pop(&made, TAG_WRAPS);
+		if (id >= 0)
+			costs_serial(&cost, costs_allocated(list),
+				     c->decode[id]);
+	}
+	return cost.fixed + cost.serial;
+}
+
+double costs_start(const struct price_list *list, const struct state *start,
+		   const struct goal *goal)
+{
+	const struct image *image = &list->image;
+	const struct coefficients *c = list->coefficients;
+	double time = c->start_us;
+
+	/* Innermost first: what is around the image is what has blocks. */
+	if (image->block && image->layers) {
+		int id = codec_by_name(image->layer[image->layers - 1].tag);
+		double bytes = fmin(PROBE_BLOCKS * (double)image->block,
+				    layer_size(image, image->layers));
+		if (id >= 0)
+			time += bytes * c->decode[id] / 1000;
+	}
+	return list->verify ? time + verify(list, start, goal) : time;
+}
+
+/* ---- moving ---- */
+
+static void put(const struct pricing *pricing, const struct state *state,
+		struct cost *out)
 {
 	const struct price_list *list = pricing->context;
+	const struct coefficients *c = list->coefficients;
+	double bytes = costs_stored(list, state);
 
-	where[list->device[device]] +=
-		costs_stored(list, state) * per_byte / 1000;
+	if (!strcmp(state->tag[TAG_SINK], "nowhere"))
+		return;
+	if (!strcmp(state->tag[TAG_SINK], "stream")) {
+		costs_serial(out, costs_length(list, state), c->pipe);
+		return;
+	}
+	costs_pool(out, bytes, c->write);
+	if (list->sync)
+		out->fixed += bytes * c->sync / 1000;
+}
+
+static void take(const struct pricing *pricing, struct cost *out)
+{
+	const struct price_list *list = pricing->context;
+	const struct state *state = pricing->before;
+	const struct coefficients *c = list->coefficients;
+	bool input = !strcmp(state->tag[TAG_PLACE], "input");
+
+	if (!input && strcmp(state->tag[TAG_PLACE], "temp"))
+		return;
+	if (input && list->remote)
+		out->read[DEVICE_SERVER] +=
+			costs_stored(list, state) * c->network / 1000;
+	else if (input && !strcmp(state->tag[TAG_ACCESS], "stream"))
+		costs_serial(out, costs_length(list, state), c->pipe);
+	else
+		costs_pool(out, costs_stored(list, state), c->read);
 }
 
 void costs_flow(const struct pricing *pricing, struct cost *out)
 {
-	const struct price_list *list = pricing->context;
-	const char *place = pricing->before->tag[TAG_PLACE];
-
-	if (!strcmp(place, "input"))
-		costs_move(pricing, DEVICE_INPUT, pricing->before,
-			   list->remote ? list->coefficients->network
-					: list->coefficients->read,
-			   out->read);
-	else if (!strcmp(place, "temp"))
-		costs_move(pricing, DEVICE_TEMP, pricing->before,
-			   list->coefficients->read, out->read);
+	take(pricing, out);
 	if (goal_reached(pricing->goal, pricing->after))
-		costs_move(pricing, DEVICE_OUTPUT, pricing->after,
-			   list->coefficients->write, out->write);
+		put(pricing, pricing->after, out);
+}
+
+void costs_keep(const struct price_list *list, double bytes, struct cost *out)
+{
+	costs_pool(out, bytes, list->coefficients->write);
+	out->temp += (uint64_t)bytes;
+}
+
+void costs_barrier(const struct price_list *list, struct cost *out)
+{
+	out->fixed += list->coefficients->worker_us;
+	out->barrier = true;
 }
 
 /* What is fetched between two jumps where tables are in places of their own
@@ -129,22 +264,51 @@ void costs_jumps(const struct pricing *pricing, double times,
 	double jumps = 1 + costs_stored(list, pricing->before) / JUMP_LEN;
 
 	if (list->remote && !strcmp(pricing->before->tag[TAG_PLACE], "input"))
-		out->read[list->device[DEVICE_INPUT]] +=
+		out->read[DEVICE_SERVER] +=
 			jumps * times * list->coefficients->trip_us;
 }
 
 void costs_settle(const struct pricing *pricing, struct cost *out)
 {
-	const struct price_list *list = pricing->context;
-
 	/* What flows unchanged where extents can be shared was not moved. */
 	bool shared = !strcmp(pricing->before->tag[TAG_CLONE], "yes") &&
 		      !strcmp(pricing->before->tag[TAG_LAYOUT], "original");
 
 	if (!strcmp(pricing->before->tag[TAG_PLACE], "flow") && !shared)
-		costs_move(pricing, DEVICE_OUTPUT, pricing->before,
-			   list->coefficients->write, out->write);
+		put(pricing, pricing->before, out);
 	out->barrier = true;
+}
+
+/* `length` bytes, of which `data` are no zeros. */
+static void code(double length, double data, double ns, double zeros_ns,
+		 bool serial, struct cost *out)
+{
+	double zeros = fmax(length - data, 0);
+	double each = (data * ns + zeros * zeros_ns) / fmax(data + zeros, 1);
+
+	if (serial)
+		costs_serial(out, data + zeros, each);
+	else
+		costs_pool(out, data + zeros, each);
+}
+
+void costs_decode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, bool serial, struct cost *out)
+{
+	const struct coefficients *c = list->coefficients;
+
+	code(costs_length(list, inside), costs_stored(list, inside),
+	     c->decode[id], c->decode_zeros[id], serial, out);
+}
+
+void costs_encode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, double times, bool serial,
+		  struct cost *out)
+{
+	const struct coefficients *c = list->coefficients;
+
+	code(costs_length(list, inside), costs_stored(list, inside),
+	     c->encode[id] * times, c->encode_zeros[id] * times, serial, out);
 }
 
 bool costs_shares(const struct pricing *pricing, const struct state *state)
@@ -172,8 +336,7 @@ void costs_digest(const struct price_list *list, struct cost *out)
 
 		costs_serial(out, bytes, c->digest);
 		if (!depth)
-			out->read[list->device[DEVICE_INPUT]] +=
-				bytes * c->read / 1000;
+			costs_pool(out, bytes, c->read);
 	}
 }
 

@@ -1,65 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Predicted costs: one table of coefficients, and the sizes they are
+ * Predicted costs: the coefficients (coefficients.h), and the sizes they are
  * multiplied with. Numbers are functions of the state. No measuring at run
  * time: the same input, machine description and goal give the same plan.
+ *
+ * The model:
+ *
+ * - Files are taken to be in memory as far as they are read, and to be written
+ *   to memory: both are work of the pool's threads, which copy. A device gets
+ *   its part at the end, when the output is waited for (`sync`); temporary
+ *   files are not.
+ * - Holes are neither read nor written, but what flows as a stream has its
+ *   zeros in it: they are decoded, looked for, hashed, encoded and piped.
+ * - A decoder, a digest in the guest's order and a pipe's end are serial
+ *   stages; everything else is shared by the threads.
+ * - A run of a worker, a program and a whole run take so long to start.
+ * - What is not known is guessed: a compressed image has a third of the bytes
+ *   of what it holds; the rest of what is inside is zeros.
  */
 #ifndef TRANSFORMS_COSTS_H
 #define TRANSFORMS_COSTS_H
 
 #include <stdint.h>
 
-#include "formats/codecs/codec.h"
 #include "planner/transition.h"
+#include "transforms/coefficients.h"
 #include "transforms/protocol.h"
 
-/* Nanoseconds a byte unless the name says otherwise; of the bytes that come
- * out of a decoder or go into an encoder. */
-struct coefficients {
-	double decode[CODEC_COUNT];
-	double encode[CODEC_COUNT];
-	double cluster_decode, cluster_deflate, cluster_zstd;
-	double scan, digest, copy; /* zero scan; SHA-256; memory to memory */
-	double read, write;	   /* of a device, page cache included */
-	double network;		   /* of a server, in order */
-	double trip_us;		   /* a question and its answer */
-	double clone_us;	   /* one reflink of a whole file */
-	double clone_runs; /* reflinks run by run, out of and into tables */
-	double metadata_us;	   /* opening an image, walking its tables */
-	double process_us;	   /* starting an external tool */
-	double ssh; /* of a file at the other end of SSH */
-	double ssh_us; /* until it is reached */
-	double qemu; /* qemu-img convert, on top of reading and writing */
-};
-
-extern const struct coefficients costs_default;
-
-/* Devices of struct cost. Files on one file system share a device. */
-enum { DEVICE_INPUT, DEVICE_OUTPUT, DEVICE_TEMP };
+/* Devices of struct cost: only a server is one. */
+enum { DEVICE_SERVER };
 
 struct price_list {
 	const struct coefficients *coefficients;
 	struct image image;
 	struct expectations expect;
 	bool remote; /* the input is on a server */
-	unsigned device[3]; /* by DEVICE_*: which index of struct cost */
+	bool sync; /* the output is waited for */
+	bool verify; /* it is read again, for its digest */
 	unsigned threads;
 	uint64_t memory;
 	int wrap_level; /* 0: each codec's default */
 };
 
-/* Bytes of the file as it is in `state`: compressed, container or raw. */
+/* What any run takes, microseconds: its start; the probe of an input of
+ * compressed blocks, some of which are decoded to look inside; and reading
+ * what came out again. */
+double costs_start(const struct price_list *list, const struct state *start,
+		   const struct goal *goal);
+
+/* Bytes of the file as it is in `state` (compressed, container or raw): from
+ * its front to its end, and those that take room. They differ by holes. */
+double costs_length(const struct price_list *list, const struct state *state);
 double costs_stored(const struct price_list *list, const struct state *state);
-/* Guest bytes that hold data. */
+/* Guest bytes that hold data; bytes that the guest has. */
 double costs_allocated(const struct price_list *list);
+double costs_guest(const struct price_list *list, const struct state *state);
 
 /*
  * Where the bytes of a step come from and go to. A step that flows reads when
  * it takes the image from rest, and writes when what comes out is the goal; a
- * step at rest first lets what flows towards it be written.
+ * step at rest first lets what flows towards it be written, and what it does
+ * itself, by a worker or a program, comes after.
  */
 void costs_flow(const struct pricing *pricing, struct cost *out);
 void costs_settle(const struct pricing *pricing, struct cost *out);
+/* So many bytes into a temporary file, which lives on. */
+void costs_keep(const struct price_list *list, double bytes,
+		struct cost *out);
+/* What comes after is the run of another worker. */
+void costs_barrier(const struct price_list *list, struct cost *out);
+
+/* A compression off or around `inside`, as a serial stage or by the pool.
+ * `times`: so much slower than usual. */
+void costs_decode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, bool serial, struct cost *out);
+void costs_encode(const struct price_list *list, const struct state *inside,
+		  enum codec_id id, double times, bool serial,
+		  struct cost *out);
 
 /* An input on a server that is read at random: round trips, which nothing
  * hides; all of it, `times` over. Nothing for a local one. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Transition: take the outermost compression off, as a stream or, where the
  * format has an index, by whole blocks at random. */
+#include <math.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "formats/codecs/wrap.h"
 #include "transforms/costs.h"
 #include "transforms/expect.h"
@@ -30,9 +32,7 @@ static bool encodes(const struct goal *goal)
 static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double inside = costs_stored(list, pricing->after);
 	enum codec_id id = outermost(pricing->before);
-	double ns = list->coefficients->decode[id];
 	char inside_it[TAG_LEN];
 	bool blocks = state_top(pricing->before, TAG_INSIDE, inside_it) &&
 		      !strcmp(inside_it, "blocks");
@@ -40,10 +40,8 @@ static bool decompress_cost(const struct pricing *pricing, struct cost *out)
 	costs_flow(pricing, out);
 	/* An index means blocks, which the decoder's own threads share; not
 	 * so in a stream of one block. */
-	if (blocks)
-		costs_pool(out, inside, ns);
-	else
-		costs_serial(out, inside, ns);
+	costs_decode(list, pricing->after, id,
+		     !blocks || !codec_get(id)->decoder_threads, out);
 	out->memory = costs_decoders_memory(list->memory,
 					    encodes(pricing->goal));
 	return costs_verify(pricing, out);
@@ -90,23 +88,39 @@ const struct transition transition_decompress = {
 				    .fit = decompress_fit },
 };
 
+/* What most programs make, where the index was not looked into. */
+#define TYPICAL_BLOCK ((double)(24 * MIB))
+
+/* How many threads decode at a time: in order they go on with the blocks
+ * behind the one that is waited for, as many as are kept. */
+static double at_once(const struct price_list *list)
+{
+	double block = list->image.block ? (double)list->image.block
+					 : TYPICAL_BLOCK;
+
+	return fmin(list->threads,
+		    fmax((double)WRAP_RANDOM_CACHE / block, 1));
+}
+
 static bool blocks_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double inside = costs_stored(list, pricing->after);
 	enum codec_id id = outermost(pricing->before);
+	struct cost once = { 0 };
 
 	costs_flow(pricing, out);
 	costs_jumps(pricing, list->image.redecode, out);
-	costs_pool(out, inside * list->image.redecode,
-		   list->coefficients->decode[id]);
+	costs_decode(list, pricing->after, id, false, &once);
+	out->cpu += once.cpu * list->image.redecode;
+	out->serial = fmax(out->serial, once.cpu * list->image.redecode /
+						at_once(list));
 	/* A digest of what is inside takes what is decoded for others, unless
 	 * that is far out of order. */
 	if (list->expect.count && list->image.redecode > 1 &&
 	    expect_deepest(&list->expect) +
 			    state_depth(pricing->after, TAG_WRAPS) >=
 		    list->image.layers)
-		costs_pool(out, inside, list->coefficients->decode[id]);
+		out->cpu += once.cpu;
 	out->memory = 64 * MIB;
 	return costs_verify(pricing, out);
 }

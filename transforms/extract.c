@@ -26,17 +26,16 @@ static bool extract_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
 	char tag[TAG_LEN] = "";
-	double inside = costs_stored(list, pricing->after);
+	double inside = costs_length(list, pricing->after);
 
 	state_top(pricing->before, TAG_WRAPS, tag);
 	costs_flow(pricing, out);
 	costs_serial(out, inside, list->coefficients->copy);
 	/* Members of these are compressed, or may be. */
 	if (!strcmp(tag, "zip"))
-		costs_serial(out, inside,
-			     list->coefficients->decode[CODEC_GZIP]);
+		costs_decode(list, pricing->after, CODEC_GZIP, true, out);
 	else if (!strcmp(tag, "7z"))
-		costs_serial(out, inside, list->coefficients->decode[CODEC_XZ]);
+		costs_decode(list, pricing->after, CODEC_XZ, true, out);
 	return costs_verify(pricing, out);
 }
 

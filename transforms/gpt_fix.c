@@ -18,7 +18,7 @@
 static bool gpt_fix_cost(const struct pricing *pricing, struct cost *out)
 {
 	costs_flow(pricing, out);
-	out->fixed = 100;
+	out->fixed += 100;
 	return true;
 }
 
@@ -135,8 +135,10 @@ const struct transition transition_gpt_fix = {
 
 static bool gpt_fix_file_cost(const struct pricing *pricing, struct cost *out)
 {
+	const struct price_list *list = pricing->context;
+
 	costs_settle(pricing, out);
-	out->fixed = 300;
+	out->fixed += list->coefficients->worker_us + 300;
 	return true;
 }
 

@@ -21,7 +21,8 @@ static bool gpt_fix_qemu_cost(const struct pricing *pricing, struct cost *out)
 	const struct price_list *list = pricing->context;
 
 	costs_settle(pricing, out);
-	out->fixed = GPT_PATCHES * list->coefficients->process_us;
+	out->fixed += list->coefficients->worker_us +
+		      GPT_PATCHES * list->coefficients->process_us;
 	return true;
 }
 

@@ -210,8 +210,11 @@ struct source *input_source(struct input *input)
 	return input->source;
 }
 
-int input_attach(struct input *input, int take_fd, struct err *err)
+int input_attach(struct input *input, int take_fd, int take_direct,
+		 enum page_cache cache, struct err *err)
 {
+	AUTO_FD int direct = take_direct;
+
 	if (input->place != PROTOCOL_PLACE_LOCAL) {
 		if (source_rewind(input->source, err) < 0)
 			return -1;
@@ -221,7 +224,7 @@ int input_attach(struct input *input, int take_fd, struct err *err)
 	}
 	if (input->source->seekable) {
 		source_close(input->source);
-		input->source = files_source(take_fd, err);
+		input->source = files_input(take_fd, STEAL_FD(direct), cache, err);
 		return input->source ? 0 : -1;
 	}
 	input->fd = take_fd;

@@ -8,6 +8,7 @@
 #ifndef TRANSFORMS_INPUT_H
 #define TRANSFORMS_INPUT_H
 
+#include "io/page_cache.h"
 #include "io/source.h"
 #include "transforms/protocol.h"
 
@@ -28,8 +29,10 @@ struct source *input_source(struct input *input);
 
 /* The descriptor has come (taken). A seekable input becomes a file source,
  * and the one before is gone; a stream is rewound and reads from it. -1 for a
- * remote input: there is none, and the source stays. */
-int input_attach(struct input *input, int take_fd, struct err *err);
+ * remote input: there is none, and the source stays. `take_direct`: the same
+ * file around the page cache, or -1. */
+int input_attach(struct input *input, int take_fd, int take_direct,
+		 enum page_cache cache, struct err *err);
 
 /* Accepts NULL, returns NULL. */
 struct input *input_close(struct input *input);

@@ -15,16 +15,16 @@ static bool pack_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
 	char tag[TAG_LEN] = "";
-	double bytes = costs_stored(list, pricing->before);
 
 	state_top(pricing->after, TAG_WRAPS, tag);
 	if (!words_hold(ARCHIVE_WRITTEN, tag))
 		return false;
 	costs_flow(pricing, out);
 	if (words_hold("zip", tag))
-		costs_serial(out, bytes, 4 * list->coefficients->encode[CODEC_GZIP]);
+		costs_encode(list, pricing->before, CODEC_GZIP, 4, true, out);
 	else
-		costs_pool(out, bytes, list->coefficients->copy);
+		costs_pool(out, costs_length(list, pricing->before),
+			   list->coefficients->copy);
 	return costs_verify(pricing, out);
 }
 

@@ -31,6 +31,7 @@
 #include "formats/probe.h"
 #include "io/digest_source.h"
 #include "io/nbd.h"
+#include "io/page_cache.h"
 #include "io/sandbox.h"
 #include "io/stages.h"
 #include "planner/plan.h"
@@ -95,6 +96,7 @@ struct protocol_input {
 	bool shallow;	  /* check: name it only; its tables may be damaged */
 	uint64_t memory;
 	uint64_t max_size; /* bytes inside compressions, at most */
+	uint32_t cache; /* enum page_cache */
 };
 
 struct protocol_need {
@@ -116,6 +118,9 @@ enum protocol_fd {
 	PROTOCOL_FD_DATA, /* a qcow2's external data file, being written */
 	PROTOCOL_FD_SPOOL,
 	PROTOCOL_FD_SERVED, /* a socket on which a program serves the input */
+	/* INPUT and OUTPUT once more, with O_DIRECT (--cache=direct). */
+	PROTOCOL_FD_INPUT_DIRECT,
+	PROTOCOL_FD_OUTPUT_DIRECT,
 	PROTOCOL_FD_TRACE,  /* where a run writes its spans (io/trace.h) */
 	PROTOCOL_FDS
 };
@@ -194,6 +199,7 @@ struct image {
 	char gpt[12];	       /* "none", "at-end", "stale", "unknown" */
 	double redecode;       /* how often each block of a compressed layer
 				  would be decoded by random access; 1 best */
+	uint64_t block;	       /* the longest of these blocks; 0: none */
 	uint64_t used_end;     /* where partitions or file system end; 0 */
 	char used_by[32];
 };
@@ -235,6 +241,7 @@ struct job {
 	bool output_export;  /* an NBD server, on the output's descriptor */
 	struct nbd_terms nbd;
 	bool sync;	     /* on a device the order holds over a power cut */
+	uint32_t cache;	     /* enum page_cache, of all files */
 	bool clone;	     /* share extents where possible */
 	bool allow_cut;	     /* --shrink */
 	bool no_pad;	     /* --no-pad */

@@ -17,12 +17,12 @@ static bool qemu_cost(const struct pricing *pricing, struct cost *out)
 	bool temp = !strcmp(pricing->after->tag[TAG_PLACE], "temp");
 
 	costs_flow(pricing, out);
-	if (temp || !goal_reached(pricing->goal, pricing->after))
-		out->write[list->device[temp ? DEVICE_TEMP : DEVICE_OUTPUT]] +=
-			bytes * list->coefficients->write / 1000;
+	if (temp)
+		costs_keep(list, bytes, out);
+	else if (!goal_reached(pricing->goal, pricing->after))
+		costs_pool(out, bytes, list->coefficients->write);
 	costs_serial(out, bytes, list->coefficients->qemu);
-	out->fixed = list->coefficients->process_us;
-	out->temp = temp ? (uint64_t)bytes : 0;
+	out->fixed += list->coefficients->process_us;
 	out->barrier = true;
 	return true;
 }

@@ -10,7 +10,7 @@ static bool qemu_resize_cost(const struct pricing *pricing, struct cost *out)
 	const struct price_list *list = pricing->context;
 
 	costs_settle(pricing, out);
-	out->fixed = list->coefficients->process_us;
+	out->fixed += list->coefficients->process_us;
 	return true;
 }
 

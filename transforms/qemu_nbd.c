@@ -21,8 +21,8 @@ static bool nbd_cost(const struct pricing *pricing, struct cost *out)
 	const struct price_list *list = pricing->context;
 
 	costs_flow(pricing, out);
-	costs_serial(out, costs_allocated(list), list->coefficients->qemu);
-	out->fixed = list->coefficients->process_us;
+	costs_serial(out, costs_allocated(list), list->coefficients->qemu_nbd);
+	out->fixed += list->coefficients->process_us;
 	return true;
 }
 

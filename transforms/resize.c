@@ -18,7 +18,7 @@ static bool resize_cost(const struct pricing *pricing, struct cost *out)
 	/* What only is shared is not read. */
 	if (!costs_shares(pricing, pricing->before))
 		costs_flow(pricing, out);
-	out->fixed = 50;
+	out->fixed += 50;
 	return true;
 }
 
@@ -111,8 +111,10 @@ const struct transition transition_resize_stream = {
 
 static bool resize_file_cost(const struct pricing *pricing, struct cost *out)
 {
+	const struct price_list *list = pricing->context;
+
 	costs_settle(pricing, out);
-	out->fixed = 100;
+	out->fixed += list->coefficients->worker_us + 100;
 	return true;
 }
 

@@ -82,6 +82,19 @@ static int run_dup(int fd, struct err *err)
 			 : err_sys(err, ERR_IO, "duplicate a descriptor");
 }
 
+/* `direct`: the same file around the page cache; borrowed, or -1. */
+static struct sink *image_sink(const struct run *run, int take_fd, int direct,
+			       struct err *err)
+{
+	const struct image_sink_options options = {
+		.sync = run->job->sync,
+		.cache = (enum page_cache)run->job->cache,
+		.direct = direct < 0 ? -1 : run_dup(direct, err),
+	};
+
+	return files_image_sink(take_fd, &options, err);
+}
+
 /* Its head comes last, as on a device. */
 static struct sink *open_export(const struct run *run, struct err *err)
 {
@@ -104,9 +117,8 @@ static struct sink *open_file(const struct run *run, struct err *err)
 
 	if (fd < 0)
 		return NULL;
-	return run->job->output_append
-		       ? files_stream_sink(fd)
-		       : files_image_sink(fd, run->job->sync, err);
+	return run->job->output_append ? files_stream_sink(fd)
+				       : image_sink(run, fd, run->direct_fd, err);
 }
 
 /* How long the file will be that goes into an archive; false: its writer will
@@ -399,7 +411,7 @@ static int run_pipeline(const struct run *run, struct build *build,
 	if (run->data_fd >= 0) {
 		int fd = run_dup(run->data_fd, err);
 		data = fd < 0 ? NULL
-			      : files_image_sink(fd, run->job->sync, err);
+			      : image_sink(run, fd, -1, err);
 		if (!data)
 			return -1;
 		data->stages = run->stages;

@@ -23,6 +23,7 @@ struct run {
 	const struct job *job;
 	struct source *input; /* borrowed; for steps at rest: the file */
 	int output_fd, data_fd, spool_fd; /* -1: none; borrowed */
+	int direct_fd; /* the output around the page cache, the same */
 	/* Further connections to an output that is an NBD server. */
 	struct nbd_more more;
 	/* A socket that serves the input, for the step that reads there to

@@ -8,14 +8,14 @@
 static bool spool_cost(const struct pricing *pricing, struct cost *out)
 {
 	const struct price_list *list = pricing->context;
-	double bytes = costs_stored(list, pricing->before);
+	double stored = costs_stored(list, pricing->before);
 
 	costs_flow(pricing, out);
-	costs_pool(out, bytes, list->coefficients->scan);
-	out->write[list->device[DEVICE_TEMP]] +=
-		bytes * list->coefficients->write / 1000;
-	out->temp = (uint64_t)bytes;
-	out->barrier = true;
+	/* Zeros that come are left out. */
+	costs_pool(out, costs_length(list, pricing->before) - stored,
+		   list->coefficients->scan);
+	costs_keep(list, stored, out);
+	costs_barrier(list, out);
 	return costs_verify(pricing, out);
 }
 

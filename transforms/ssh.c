@@ -29,11 +29,9 @@ static bool sftp_cost(const struct pricing *pricing, struct cost *out)
 
 	reach_cost(pricing, out);
 	/* nbdkit was started for the probe already. */
-	out->fixed = list->coefficients->process_us +
-		     list->coefficients->ssh_us;
-	out->write[list->device[DEVICE_TEMP]] +=
-		bytes * list->coefficients->write / 1000;
-	out->temp = (uint64_t)bytes;
+	out->fixed += list->coefficients->process_us +
+		      list->coefficients->ssh_us;
+	costs_keep(list, bytes, out);
 	out->barrier = true;
 	return true;
 }

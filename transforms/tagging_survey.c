@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "formats/codecs/wrap.h"
 #include "formats/foreign.h"
 #include "formats/gpt.h"
 #include "transforms/layer.h"
@@ -18,8 +19,9 @@
  * whether it is compressed; a fragmented 1 TiB image has millions. */
 #define SAMPLE_EXTENTS 20000
 
-/* How many decoded blocks random access is assumed to keep at a time. */
-#define SAMPLE_BLOCKS 4
+/* How many decoded blocks random access keeps at a time, at most: more of
+ * them are so small that it does not matter. */
+#define SAMPLE_BLOCKS 64
 
 #define GPT_TAIL_LEN 4096
 
@@ -49,7 +51,7 @@ static void use_facts(const struct facts *facts, struct image *image)
 /* The blocks that random access keeps, most recent first. */
 struct block_cache {
 	uint64_t block[SAMPLE_BLOCKS];
-	unsigned used;
+	unsigned room, used; /* room: 1..SAMPLE_BLOCKS */
 	uint64_t misses;
 };
 
@@ -61,7 +63,7 @@ static void touch_block(struct block_cache *cache, uint64_t block)
 		i++;
 	if (i == cache->used) {
 		cache->misses++;
-		if (cache->used < SAMPLE_BLOCKS)
+		if (cache->used < cache->room)
 			cache->used++;
 		else
 			i--;
@@ -75,9 +77,9 @@ static void touch_block(struct block_cache *cache, uint64_t block)
  * image may say that each of its extents has all of the file's blocks. */
 static void touch_run(struct block_cache *cache, uint64_t first, uint64_t last)
 {
-	if (last - first >= SAMPLE_BLOCKS) {
-		cache->misses += last - first - SAMPLE_BLOCKS;
-		first = last - SAMPLE_BLOCKS;
+	if (last - first >= cache->room) {
+		cache->misses += last - first - cache->room;
+		first = last - cache->room;
 	}
 	for (uint64_t block = first; block <= last; block++)
 		touch_block(cache, block);
@@ -88,7 +90,11 @@ static void touch_run(struct block_cache *cache, uint64_t first, uint64_t last)
 static int sample_extents(struct disk *disk, uint64_t granule,
 			  struct image *image, struct err *err)
 {
-	struct block_cache cache = { .used = 0 };
+	struct block_cache cache = {
+		.room = (unsigned)min_u64(SAMPLE_BLOCKS,
+					  max_u64(WRAP_RANDOM_CACHE / granule,
+						  1)),
+	};
 	uint64_t at = 0, data = 0, stored = 0;
 	struct extent extent;
 
@@ -204,6 +210,8 @@ static int survey_disk(const struct survey_input *input,
 	image->size_known = true;
 	image->size = disk->size;
 	image->sector_size = disk->sector_size;
+	if (source->granule > 1)
+		image->block = source->granule;
 	facts = mem_zalloc(sizeof *facts);
 	disk_info(disk, facts);
 	use_facts(facts, image);

@@ -23,14 +23,12 @@ static bool test_cost(const struct pricing *pricing, struct cost *out)
 		if (id < 0)
 			return false;
 		state_pop(&state, TAG_WRAPS);
-		if (blocks)
-			costs_pool(out, costs_stored(list, &state),
-				   list->coefficients->decode[id]);
-		else
-			costs_serial(out, costs_stored(list, &state),
-				     list->coefficients->decode[id]);
+		blocks = blocks && codec_get((enum codec_id)id)->decoder_threads;
+		costs_decode(list, &state, (enum codec_id)id, !blocks, out);
 		blocks = false;
 	}
+	costs_pool(out, costs_stored(list, pricing->before),
+		   list->coefficients->read);
 	out->memory = costs_decoders_memory(list->memory, false);
 	/* What comes next begins when this has ended. */
 	out->barrier = true;

@@ -151,6 +151,7 @@ static int attach_input(struct worker *worker, unsigned which,
 			struct err *err)
 {
 	enum protocol_fd name = which ? PROTOCOL_FD_SECOND : PROTOCOL_FD_INPUT;
+	const enum protocol_fd direct = PROTOCOL_FD_INPUT_DIRECT;
 
 	bool remote = worker->about[which].place != PROTOCOL_PLACE_LOCAL;
 
@@ -165,7 +166,8 @@ static int attach_input(struct worker *worker, unsigned which,
 				  err) < 0)
 		return -1;
 	return input_attach(worker->input[which], STEAL_FD(worker->fd[name]),
-			    err);
+			    which ? -1 : STEAL_FD(worker->fd[direct]),
+			    worker->references.cache, err);
 }
 
 static int connect_output(void *opaque, struct err *err)
@@ -186,6 +188,7 @@ static int run_attached(struct worker *worker, const struct job *job,
 		.job = job,
 		.input = input_source(worker->input[0]),
 		.output_fd = worker->fd[PROTOCOL_FD_OUTPUT],
+		.direct_fd = worker->fd[PROTOCOL_FD_OUTPUT_DIRECT],
 		.data_fd = worker->fd[PROTOCOL_FD_DATA],
 		.spool_fd = worker->fd[PROTOCOL_FD_SPOOL],
 		.more = { connect_output, worker },
@@ -222,10 +225,14 @@ static void serve_run(struct worker *worker, const struct job *job)
 	struct stages *stages = stages_open(trace);
 	uint64_t begin = trace_now(), processor = processor_time();
 	struct err err;
-	int result = attach_input(worker, 0, &err);
+	int result;
 
+	worker->references.cache = (enum page_cache)job->cache;
+	result = attach_input(worker, 0, &err);
 	worker_parts_init(parts, worker->channel, &worker->sending);
-	parts->sync = job->sync;
+	parts->options.sync = job->sync;
+	parts->options.cache = (enum page_cache)job->cache;
+	parts->options.direct = -1;
 	parts->stages = stages;
 	if (job->measure)
 		parts->measured = &done->measured;
@@ -344,6 +351,7 @@ static void take_input(struct worker *worker, struct channel_message *message)
 	unsigned which = worker->input[0] != NULL;
 
 	worker->about[which] = *about;
+	worker->references.cache = (enum page_cache)about->cache;
 	worker->input[which] = input_open(worker->channel, which, about,
 					  STEAL_FD(message->fd));
 }

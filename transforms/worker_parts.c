@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "io/count_sink.h"
-#include "io/files.h"
 #include "transforms/worker_ask.h"
 
 static struct sink *open_part(struct parts *base, const char *name,
@@ -31,7 +30,7 @@ static struct sink *open_part(struct parts *base, const char *name,
 		pthread_mutex_unlock(parts->sending);
 		if (result < 0)
 			return NULL;
-		sink = files_image_sink(fd, parts->sync, err);
+		sink = files_image_sink(fd, &parts->options, err);
 	}
 	if (sink)
 		sink->stages = parts->stages;

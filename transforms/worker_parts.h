@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "formats/images/driver.h"
+#include "io/files.h"
 
 /* More are a mistake, or VMware's numbering is at its end. */
 #define WORKER_PARTS_MAX 1000
@@ -23,7 +24,7 @@ struct worker_parts {
 	/* Not NULL: nothing is asked for, only added up here. */
 	uint64_t *measured;
 	struct stages *stages; /* times the writing; borrowed */
-	bool sync;   /* on a device the order holds over a power cut */
+	struct image_sink_options options; /* how they are written */
 	unsigned count;
 	struct sink *sink[WORKER_PARTS_MAX];
 };

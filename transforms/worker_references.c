@@ -28,7 +28,7 @@ static struct source *open_source(struct references *references,
 		return NULL;
 	/* The conductor counts its answers the same way. */
 	self->all->count++;
-	source = files_source(fd, err);
+	source = files_input(fd, -1, self->all->cache, err);
 	if (source && !source->seekable) {
 		err_set(err, ERR_REFUSED, "%s is not a file", name);
 		source = source_close(source);

@@ -20,6 +20,7 @@ struct worker_referrer {
 struct worker_references {
 	int channel; /* borrowed */
 	struct log *log;
+	enum page_cache cache; /* how the files are read */
 	unsigned count;
 	struct worker_referrer referrer[LIMIT_REFERENCES];
 };

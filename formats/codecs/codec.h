@@ -73,6 +73,7 @@ struct codec {
 	 * (xz, with its padding) reports only the end of the last one. */
 	void *(*decoder_open)(unsigned threads, uint64_t memory,
 			      struct err *err);
+	bool decoder_threads; /* it has some, for files of many blocks */
 	int (*decoder_step)(void *decoder, struct codec_step *step,
 			    struct err *err);
 	/* Begin the next member. */

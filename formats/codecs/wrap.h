@@ -17,7 +17,10 @@ struct source *wrap_decode(enum codec_id id, struct source *inner,
 			   struct err *err);
 
 /* Random access into `inner` (borrowed, seekable) by the codec's index;
- * ERR_UNSUPPORTED when there is none that is of use. */
+ * ERR_UNSUPPORTED when there is none that is of use. All decoded blocks that
+ * are kept come to WRAP_RANDOM_CACHE bytes at most, several of the usual
+ * 24 MiB; one alone always fits. */
+#define WRAP_RANDOM_CACHE ((uint64_t)96 << 20)
 struct source *wrap_random(enum codec_id id, struct source *inner,
 			   struct err *err);
 

@@ -20,10 +20,6 @@
 /* A larger block costs more than random access is worth. */
 #define BLOCK_MAX ((uint64_t)64 * MIB)
 
-/* All decoded blocks together: several of the usual 24 MiB. One block alone
- * always fits. */
-#define CACHE_MAX ((uint64_t)96 * MIB)
-
 struct entry {
 	struct entry *next;
 	size_t block;
@@ -66,22 +62,25 @@ static void drop(struct random *random, struct entry *entry)
 	free(entry);
 }
 
-static struct entry *oldest_unheld(struct random *random)
+/* Of the blocks before `end`. */
+static struct entry *oldest_unheld(struct random *random, size_t end)
 {
 	struct entry *oldest = NULL;
 
 	for (struct entry *entry = random->entries; entry; entry = entry->next)
-		if (!entry->holders && (!oldest || entry->used < oldest->used))
+		if (!entry->holders && entry->block < end &&
+		    (!oldest || entry->used < oldest->used))
 			oldest = entry;
 	return oldest;
 }
 
-static bool make_room(struct random *random, uint64_t len)
+/* At the cost of blocks before `end` alone. */
+static bool make_room(struct random *random, uint64_t len, size_t end)
 {
 	struct entry *victim;
 
-	while (random->total && random->total + len > CACHE_MAX) {
-		victim = oldest_unheld(random);
+	while (random->total && random->total + len > WRAP_RANDOM_CACHE) {
+		victim = oldest_unheld(random, end);
 		if (!victim)
 			return false;
 		drop(random, victim);
@@ -100,27 +99,6 @@ static struct entry *add(struct random *random, size_t block, uint64_t len)
 	random->entries = entry;
 	random->total += len;
 	return entry;
-}
-
-/* A ready entry or one that is the caller's to decode, held. Called with the
- * lock; waits end because those who hold entries let go without waiting for
- * anything else. */
-static struct entry *hold(struct random *random, size_t block)
-{
-	const uint64_t *start = random->index->start;
-	uint64_t len = start[block + 1] - start[block];
-
-	for (;;) {
-		struct entry *entry = find(random, block);
-
-		if (entry && entry->ready) {
-			entry->holders++;
-			return entry;
-		}
-		if (!entry && make_room(random, len))
-			return add(random, block, len);
-		pthread_cond_wait(&random->changed, &random->lock);
-	}
 }
 
 static void let_go(struct random *random, struct entry *entry, bool failed)
@@ -147,6 +125,61 @@ static int decode(struct random *random, struct entry *entry, struct err *err)
 	pthread_cond_broadcast(&random->changed);
 	pthread_mutex_unlock(&random->lock);
 	return 0;
+}
+
+/* Where `block` was come to in order, the next one behind it that nobody has
+ * decoded: held, to be decoded instead of waiting for `block`. NULL: in
+ * disorder, at the end, or there is no room but what others will need. */
+static struct entry *ahead_of(struct random *random, size_t block)
+{
+	const uint64_t *start = random->index->start;
+	size_t next = block + 1;
+
+	if (block && !find(random, block - 1))
+		return NULL;
+	/* Ends: entries are few. */
+	while (next < random->index->count && find(random, next))
+		next++;
+	if (next >= random->index->count ||
+	    !make_room(random, start[next + 1] - start[next], block))
+		return NULL;
+	return add(random, next, start[next + 1] - start[next]);
+}
+
+/* Nobody asked for it yet: what is wrong with it is told to who does. */
+static void decode_ahead(struct random *random, struct entry *entry)
+{
+	struct err ignored;
+
+	pthread_mutex_unlock(&random->lock);
+	let_go(random, entry, decode(random, entry, &ignored) < 0);
+	pthread_mutex_lock(&random->lock);
+}
+
+/* A ready entry or one that is the caller's to decode, held. Called with the
+ * lock. Instead of waiting for a neighbour to decode it, the blocks behind it
+ * are: readers in order keep all threads busy so. Waits end because those who
+ * hold entries let go without waiting for anything else. */
+static struct entry *hold(struct random *random, size_t block)
+{
+	const uint64_t *start = random->index->start;
+	uint64_t len = start[block + 1] - start[block];
+
+	for (;;) {
+		struct entry *entry = find(random, block), *ahead;
+
+		if (entry && entry->ready) {
+			entry->holders++;
+			return entry;
+		}
+		if (!entry && make_room(random, len, SIZE_MAX))
+			return add(random, block, len);
+		ahead = entry ? ahead_of(random, block) : NULL;
+		if (ahead)
+			decode_ahead(random, ahead);
+		else
+			pthread_cond_wait(&random->changed, &random->lock);
+	}
 }
 
 /* The block that holds `offset` (< size). Ends by halving. */

@@ -337,6 +337,7 @@ const struct codec codec_xz = {
 	.library = "liblzma",
 	.probe = xz_probe,
 	.decoder_open = xz_decoder_open,
+	.decoder_threads = LZMA_VERSION >= 50040002,
 	.decoder_step = xz_decoder_step,
 	.decoder_next = xz_decoder_next,
 	.decoder_close = xz_decoder_close,

@@ -236,6 +236,8 @@ static struct writer *raw_create(struct sink *sink,
 	raw->writer.any_order = sink->seekable;
 	raw->writer.head_last = sink->seekable;
 	raw->preallocation = parse_preallocation(options);
+	if (options->size_known)
+		sink_expect(sink, options->size);
 	/* Room for all of it at once: no room is found out before any work. */
 	if (raw->preallocation == PREALLOCATE_FALLOC && sink->seekable &&
 	    options->size_known) {

@@ -43,7 +43,7 @@ fault() {
 }
 
 @test "writes that fail, are short, are interrupted" {
-	fault write pwrite pwritev ftruncate fallocate
+	fault write pwrite pwritev ftruncate fallocate sync_file_range
 }
 
 @test "sync, names and closing that fail" {

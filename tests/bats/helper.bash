@@ -10,7 +10,8 @@ setup() {
 	# Not the directory itself: bats keeps files of its own there.
 	mkdir "$BATS_TEST_TMPDIR/here" && cd "$BATS_TEST_TMPDIR/here" ||
 		return 1
-	unset SOURCE_DATE_EPOCH MAKEFLAGS POSIXLY_CORRECT POSIX_ME_HARDER
+	unset SOURCE_DATE_EPOCH MAKEFLAGS POSIXLY_CORRECT POSIX_ME_HARDER \
+		IMGCONV_COSTS
 	export LC_ALL=C
 	if [ "$(type -t prepare)" = function ]; then prepare; fi
 }

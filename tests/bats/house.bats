@@ -233,10 +233,14 @@ for name in sys.argv[1:]:
 		sh -n "$script"
 	done
 	bash -n bench/run
+	bash -n bench/calibrate
+	if command -v python3 >/dev/null; then
+		python3 -c 'compile(open("bench/regret").read(), "regret", "exec")'
+	fi
 	bash -n .ci/run
 	if command -v shellcheck >/dev/null; then
 		shellcheck -x scripts/setup scripts/demo scripts/test \
-			scripts/lib.sh bench/run .ci/run
+			scripts/lib.sh bench/run bench/calibrate .ci/run
 	fi
 }
 

@@ -127,10 +127,16 @@ zstd, then :LEVEL if wanted)" --compress lzo
 }
 
 @test "progress styles" {
-	refused_option "--progress: \"dots\" is not bar, json or none" \
+	refused_option "--progress: \"dots\" is not none, bar or json" \
 		--progress=dots
 	accepted --progress=none nothing.raw x.raw
 	accepted -p nothing.raw x.raw
+}
+
+@test "ways through the page cache" {
+	refused_option "--cache: \"writeback\" is not auto, direct or none" \
+		--cache=writeback
+	accepted --cache=none nothing.raw x.raw
 }
 
 @test "directories that are none" {

@@ -33,7 +33,7 @@ prepare() {
 		(."no-new-privileges" or .seccomp or .landlock > 0) | not'
 	imgconv --progress=json disk.raw told.raw 2>said
 	tail -n 1 said | jq -e '.event == "done" and .sandbox.seccomp'
-	refuses 64 '--sandbox*: "on" is not require, auto or off' \
+	refuses 64 '--sandbox*: "on" is not auto, require or off' \
 		info --sandbox=on disk.raw
 }
 

@@ -35,11 +35,11 @@
 
 #define SITES(SITE)                                                          \
 	SITE(alloc) SITE(read) SITE(pread) SITE(write) SITE(pwrite)          \
-	SITE(pwritev) SITE(ftruncate) SITE(fallocate) SITE(fsync)            \
-	SITE(linkat) SITE(renameat) SITE(close)              \
-	SITE(close_written) SITE(copy_file_range) SITE(pthread_create) SITE(fork)                \
-	SITE(socketpair) SITE(sendmsg) SITE(recvmsg) SITE(recv) SITE(open)   \
-	SITE(openat) SITE(dup) SITE(fstat)
+	SITE(pwritev) SITE(ftruncate) SITE(fallocate) SITE(sync_file_range)  \
+	SITE(fsync) SITE(linkat) SITE(renameat) SITE(close)                  \
+	SITE(close_written) SITE(pthread_create) SITE(fork) SITE(socketpair) \
+	SITE(sendmsg) SITE(recvmsg) SITE(recv) SITE(open) SITE(openat)       \
+	SITE(dup) SITE(fstat)
 
 #define NUMBERED(name) SITE_##name,
 #define NAMED(name) #name,
@@ -242,15 +242,6 @@ ssize_t pwritev64(int fd, const struct iovec *list, int count, off64_t offset)
 	return real(fd, list, count, offset);
 }
 
-ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to,
-			size_t len, unsigned flags)
-{
-	REAL(copy_file_range);
-	ssize_t part = part_of(SITE_copy_file_range, len);
-
-	return part < 0 ? -1 : real(in, from, out, to, (size_t)part, flags);
-}
-
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	REAL(sendmsg);
@@ -298,6 +289,13 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t length)
 {
 	REAL(fallocate64);
 	return fails(SITE_fallocate) ? -1 : real(fd, mode, offset, length);
+}
+
+int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags)
+{
+	REAL(sync_file_range);
+	return fails(SITE_sync_file_range) ? -1
+					   : real(fd, offset, length, flags);
 }
 
 static uint64_t inode_of(int fd)

@@ -53,6 +53,8 @@ SCENARIOS = [
     Scenario("no-sync", ["--no-sync", "in.raw", "OUT"], "o.raw"),
     Scenario("falloc", ["-o", "preallocation=falloc", "in.raw", "OUT"],
              "o.raw"),
+    Scenario("uncached", ["--cache=none", "in.qcow2", "OUT"], "o.raw"),
+    Scenario("direct", ["--cache=direct", "in.raw", "OUT"], "o.raw"),
     Scenario("stdin", ["-f", "raw", "-", "OUT"], "o.qcow2"),
     Scenario("pipe", ["-O", "raw", "in.qcow2", "-"], None, pipe=True),
 ]

@@ -6,6 +6,7 @@
 
 #include "check.h"
 
+#include "base/checked.h"
 #include "planner/plan.h"
 #include "transforms/catalogue.h"
 #include "transforms/costs.h"
@@ -25,6 +26,7 @@ struct wish {
 	uint64_t data;	     /* of it in use; 0: all */
 	bool blocks;	     /* the compression has an index */
 	double redecode;     /* 0: 1 */
+	uint64_t block; /* of these at most; 0: not known to be long */
 	const char *inner;   /* of the input's clusters, or NULL */
 	bool gpt, luks, snapshot, backing, pipe;
 	/* Goal. */
@@ -78,9 +80,12 @@ static inline void case_image(const struct wish *wish, struct image *image)
 	image->snapshots = wish->snapshot;
 	image->backing = wish->backing;
 	image->redecode = wish->redecode > 0 ? wish->redecode : 1;
+	image->block = wish->block;
 	image->file_size_known = !wish->pipe;
 	image->file_size = wish->pipe ? 0
-			   : wish->inner || wish->wrap ? data / 3 : data;
+			   : wish->inner || wish->wrap ? data / 3
+			   : seen && image->ordered ? max_u64(data, wish->size)
+						    : data;
 	if (wish->wrap) {
 		image->layers = 1;
 		snprintf(image->layer[0].tag, sizeof image->layer[0].tag,
@@ -187,10 +192,9 @@ static inline void case_make(const struct wish *wish,
 	memset(out, 0, sizeof *out);
 	case_image(wish, &out->list.image);
 	out->list.coefficients = &costs_default;
+	out->list.sync = true;
 	out->list.threads = 4;
 	out->list.memory = 256 * MIB;
-	out->list.device[DEVICE_OUTPUT] = wish->other_fs;
-	out->list.device[DEVICE_TEMP] = wish->other_fs;
 	tagging_state(&out->list.image, &out->problem.start);
 	case_start(wish, &out->problem.start);
 	if (wish->checksum) {

@@ -294,8 +294,42 @@ static void test_failing(void)
 	}
 }
 
+/* The length that is announced is there at once, and gives way to the one in
+ * the end; what has bytes already is left alone. */
+static void test_expected(void)
+{
+	int fd = temporary();
+	struct sink *sink;
+	struct stat st;
+	struct err err;
+
+	sink = files_sink(dup(fd), &err);
+	CHECK(sink != NULL);
+	sink_expect(sink, 3 * MEBI);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 3 * MEBI);
+	CHECK_EQ(st.st_blocks, 0);
+	CHECK(!sink_write(sink, "abc", 3, 0, &err));
+	CHECK(!sink_finish(sink, 2 * MEBI, &err));
+	sink_close(sink);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 2 * MEBI);
+	sink = files_sink(dup(fd), &err);
+	sink_expect(sink, MEBI);
+	sink_close(sink);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 2 * MEBI);
+	close(fd);
+	/* Where there is no such thing nothing happens. */
+	sink = files_memory_sink();
+	sink_expect(sink, MEBI);
+	check_bytes(sink, "", 0);
+	sink_close(sink);
+}
+
 int main(void)
 {
+	test_expected();
 	test_memory();
 	test_append_order();
 	test_pipe();

@@ -77,6 +77,49 @@ static void test_pages(void)
 		}
 }
 
+/* Each way this processor has, a byte set in every place, wherever it all
+ * begins; and nothing in front or behind is looked at. */
+static void check_way(const struct zero_way *way)
+{
+	const size_t most = 3;
+	unsigned char *end = guarded(4096);
+
+	printf("%s\n", way->name);
+	CHECK(way->steps(end, 0));
+	for (size_t align = 0; align <= 64; align++)
+		for (size_t count = 1; count <= most; count++) {
+			size_t len = count * ZERO_STEP;
+			unsigned char *bytes = end - align - len;
+
+			CHECK(way->steps(bytes, count));
+			for (size_t i = 0; i < len; i++) {
+				bytes[i] = (unsigned char)(1 << i % 8);
+				CHECK(!way->steps(bytes, count));
+				bytes[i] = 0;
+			}
+			bytes[-1] = 0xff;
+			if (align)
+				bytes[len] = 0xff;
+			CHECK(way->steps(bytes, count));
+			bytes[-1] = 0;
+			if (align)
+				bytes[len] = 0;
+		}
+}
+
+static void test_ways(void)
+{
+	const struct zero_way *way = zero_ways;
+	bool plain = false;
+
+	for (; way->name; way++) {
+		plain = way->usable();
+		if (plain)
+			check_way(way);
+	}
+	CHECK(plain); /* the last one everywhere */
+}
+
 static void check_run(const char *text, size_t granule, size_t run, bool zero)
 {
 	unsigned char bytes[32];
@@ -109,6 +152,7 @@ int main(void)
 	test_all_lengths();
 	test_pages();
 	test_runs();
+	test_ways();
 	CHECK(zero_is(zero_bytes, ZERO_BYTES_LEN));
 	return check_result();
 }

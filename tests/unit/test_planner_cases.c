@@ -43,7 +43,22 @@ static const struct row rows[] = {
 	    .to = "qcow2", .resize = "+1073741824" },
 	  .id = "decompress,spool,resize,convert", .temp = true },
 	{ .what = "4 multi-block xz of an ordered qcow2 -> raw",
-	  .wish = { Q2, .wrap = "xz", .blocks = true, .to = "raw" },
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 1 << 20,
+	    .to = "raw" },
+	  .id = "decompress-blocks,convert" },
+	{ .what = "4 of blocks much longer than the units",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 24 << 20,
+	    .to = "raw" },
+	  .id = "decompress-blocks,convert" },
+	/* Where one block is all that is kept, one thread decodes it; as a
+	 * stream liblzma decodes several at once. */
+	{ .what = "4 of blocks longer than are kept",
+	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 60 << 20,
+	    .to = "raw" },
+	  .id = "decompress,convert-scattered", .temp = true },
+	{ .what = "4 zstd, whose stream has one thread only",
+	  .wish = { Q2, .wrap = "zst", .blocks = true, .block = 1 << 20,
+	    .to = "raw" },
 	  .id = "decompress-blocks,convert" },
 	{ .what = "5 multi-block xz of a fragmented qcow2 -> raw",
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .redecode = 12,
@@ -78,20 +93,20 @@ static const struct row rows[] = {
 	  .wish = { Q2, .inner = "zlib", .gpt = true, .clone = true,
 	    .to = "qcow2",
 	    .resize = "10737418240" },
-	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	  .id = "check,copy,qemu-img-resize,gpt-fix-qemu" },
 	{ .what = "9 without a partition table",
 	  .wish = { Q2, .inner = "zlib", .clone = true, .to = "qcow2",
 	    .resize = "10737418240" },
-	  .id = "copy,check-output,qemu-img-resize" },
+	  .id = "check,copy,qemu-img-resize" },
 	{ .what = "9 --no-partition-fix",
 	  .wish = { Q2, .inner = "zlib", .gpt = true, .clone = true,
 	    .to = "qcow2",
 	    .resize = "10737418240", .no_fix = true },
-	  .id = "copy,check-output,qemu-img-resize" },
+	  .id = "check,copy,qemu-img-resize" },
 	{ .what = "9 plain clusters, many: run by run takes longer",
 	  .wish = { Q2, .gpt = true, .clone = true, .to = "qcow2",
 	    .resize = "10737418240" },
-	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	  .id = "check,copy,qemu-img-resize,gpt-fix-qemu" },
 	/* The fused conversion shares plain clusters too, and starting four
 	 * programs takes longer than naming a few runs. */
 	{ .what = "9 few plain clusters",
@@ -113,7 +128,7 @@ static const struct row rows[] = {
 	{ .what = "10 compressed clusters are less than what is in them",
 	  .wish = { Q2, .inner = "zlib", .gpt = true, .to = "qcow2",
 	    .resize = "10737418240" },
-	  .id = "copy,check-output,qemu-img-resize,gpt-fix-qemu" },
+	  .id = "check,copy,qemu-img-resize,gpt-fix-qemu" },
 	{ .what = "11 ova -> raw, the member in place",
 	  .wish = { .from = "vmdk", .size = 8 * GB, .archive = "ova",
 	    .to = "raw" },
@@ -169,9 +184,10 @@ static const struct row rows[] = {
 	{ .what = "14 raw -> qcow2 to a pipe",
 	  .wish = { R, .to = "qcow2", .sink = "stream" },
 	  .id = "survey,convert" },
+	/* What is put aside is read once, not twice as after a spool. */
 	{ .what = "14 from a pipe to a pipe",
 	  .wish = { R, .pipe = true, .to = "qcow2", .sink = "stream" },
-	  .id = "spool,survey,convert", .temp = true },
+	  .id = "convert-aside,copy", .temp = true },
 	{ .what = "15 --digest reads what could be renamed",
 	  .wish = { R, .consume = true, .digest = true, .to = "raw" },
 	  .id = "convert" },
@@ -276,6 +292,10 @@ static void tell_time(void)
 int main(void)
 {
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		/* An old liblzma decodes blocks one after the other. */
+		if (rows[i].wish.blocks &&
+		    !codec_get(CODEC_XZ)->decoder_threads)
+			continue;
 		check_row(&rows[i]);
 		check_alternatives(&rows[i]);
 	}

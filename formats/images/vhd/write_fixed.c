@@ -104,6 +104,8 @@ struct writer *vhd_fixed_create(struct sink *sink,
 	fixed->writer.head_last = sink->seekable;
 	fixed->config = *config;
 	fixed->identity = identity_open(&fixed->writer, options);
+	if (options->size_known)
+		sink_expect(sink, options->size + VHD_FOOTER_LEN);
 	/* Room for all of it at once: no room is found out before any work. */
 	if (config->zeros == SINK_ZERO_ALLOCATE && sink->seekable &&
 	    options->size_known) {
