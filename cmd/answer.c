@@ -87,31 +87,23 @@ static bool said_before(const struct facts *facts, unsigned index)
 	return false;
 }
 
-/* All values of a name that is given more than once: texts, each of them. */
+/* All values of a name. */
 static struct json *list_facts(const struct facts *facts, unsigned index)
 {
 	const char *name = facts->fact[index].name;
 	struct json *list = json_list_open();
-	char number[32];
 
 	for (unsigned i = index; i < facts->count; i++) {
 		const struct fact *fact = &facts->fact[i];
 
 		if (strcmp(fact->name, name))
 			continue;
-		snprintf(number, sizeof number, "%" PRIu64, fact->number);
-		json_add_text(list,
-			      fact->type == FACT_TEXT ? fact->text : number);
+		if (fact->type == FACT_TEXT)
+			json_add_text(list, fact->text);
+		else
+			json_add_number(list, fact->number);
 	}
 	return list;
-}
-
-static bool said_again(const struct facts *facts, unsigned index)
-{
-	for (unsigned i = index + 1; i < facts->count; i++)
-		if (!strcmp(facts->fact[i].name, facts->fact[index].name))
-			return true;
-	return false;
 }
 
 struct json *answer_facts_json(const struct facts *facts)
@@ -123,7 +115,7 @@ struct json *answer_facts_json(const struct facts *facts)
 
 		if (said_before(facts, i))
 			continue;
-		if (said_again(facts, i))
+		if (fact->item)
 			json_put(json, fact->name, list_facts(facts, i));
 		else if (fact->type == FACT_NUMBER)
 			json_put_number(json, fact->name, fact->number);

@@ -21,8 +21,12 @@ struct json *answer_words(const char *text);
  * in a plan's start. */
 void answer_tags(const struct image *image, char *buf, size_t len);
 
-/* The image's own facts, one a line, or as an object in which a name that
- * comes more than once is a list. */
+/* What is around what, outermost first: one a line, or as a list. */
+void answer_layers(const struct image *image);
+struct json *answer_layers_json(const struct image *image);
+
+/* The image's own facts, one a line, or as an object in which items are
+ * lists. */
 void answer_facts(const struct facts *facts);
 struct json *answer_facts_json(const struct facts *facts);
 

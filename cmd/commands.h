@@ -9,6 +9,7 @@
 int command_convert(const struct settings *settings);
 int command_plan(const struct settings *settings);
 int command_info(const struct settings *settings);
+int command_inspect(const struct settings *settings);
 int command_map(const struct settings *settings);
 int command_compare(const struct settings *settings);
 int command_check(const struct settings *settings);

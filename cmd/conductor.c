@@ -97,15 +97,18 @@ static int tell_input(struct conductor *conductor, unsigned which,
 {
 	const struct settings *settings = conductor->settings;
 	struct conductor_file *file = &conductor->file[which];
+	bool judged = settings->command &&
+		      settings->command->run == command_inspect;
 	struct protocol_input about = {
 		.place = file->remote.place,
 		.seekable = file->seekable,
 		.size = file->seekable ? file_size(file) : 0,
 		.allocated = (uint64_t)file->about.st_blocks * 512,
 		.references = settings->allow_references,
-		.shallow = settings->command &&
-			   settings->command->run == command_check &&
-			   !settings->consumer,
+		.shallow = judged || (settings->command &&
+				      settings->command->run == command_check &&
+				      !settings->consumer),
+		.headers_only = settings->shallow,
 		.memory = planning_memory(settings),
 		.max_size = settings->max_size,
 		.cache = settings->cache,
@@ -114,7 +117,8 @@ static int tell_input(struct conductor *conductor, unsigned which,
 	about.nbd = file->remote.nbd;
 	if (S_ISBLK(file->about.st_mode))
 		about.allocated = about.size;
-	if (settings->from && !which)
+	/* A verdict is about the bytes, whatever was expected of them. */
+	if (settings->from && !which && !judged)
 		snprintf(about.from, sizeof about.from, "%s", settings->from);
 	if (file->name)
 		snprintf(about.name, sizeof about.name, "%s", file->name);
@@ -367,6 +371,34 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 
 	if (result < 0 && begin_again(conductor, err))
 		result = inspect(conductor, what, answers, done, err);
+	return result < 0 ? explain(conductor, err) : 0;
+}
+
+static int judge(struct conductor *conductor, struct judgement *out,
+		 struct err *err)
+{
+	struct err no_spool = { .kind = ERR_NONE };
+
+	/* Most images need none, and then it may not be there. */
+	if (!conductor->settings->shallow)
+		pass_spool(conductor, PROTOCOL_FD_SPOOL, &no_spool);
+	if (pass_input(conductor, 0, err) < 0 ||
+	    conversation_tell(conductor, PROTOCOL_JUDGE, NULL, 0, err) < 0)
+		return -1;
+	if (!conversation_hear(conductor, PROTOCOL_VERDICT, out, NULL, err))
+		return 0;
+	if (no_spool.kind != ERR_NONE && err->kind == ERR_IO)
+		*err = no_spool;
+	return -1;
+}
+
+int conductor_judge(struct conductor *conductor, struct judgement *out,
+		    struct err *err)
+{
+	int result = judge(conductor, out, err);
+
+	if (result < 0 && begin_again(conductor, err))
+		result = judge(conductor, out, err);
 	return result < 0 ? explain(conductor, err) : 0;
 }
 

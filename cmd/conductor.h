@@ -61,6 +61,11 @@ int conductor_inspect(struct conductor *conductor, enum protocol_type what,
 		      const struct conductor_answers *answers,
 		      struct protocol_done *done, struct err *err);
 
+/* A verdict, in the place of a probe: what cannot be read is one, too. Fails
+ * where the fault is not the image's. */
+int conductor_judge(struct conductor *conductor, struct judgement *out,
+		    struct err *err);
+
 /* What inspections by PROTOCOL_CHECK shall find of the input's digests. */
 void conductor_expect(struct conductor *conductor,
 		      const struct expectations *expect);

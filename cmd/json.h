@@ -28,6 +28,7 @@ void json_put_real(struct json *object, const char *key, double value);
 void json_put_bool(struct json *object, const char *key, bool value);
 void json_add(struct json *list, struct json *take);
 void json_add_text(struct json *list, const char *text);
+void json_add_number(struct json *list, uint64_t value);
 
 /* Releases what was neither printed nor put elsewhere. Accepts NULL, returns
  * NULL. */

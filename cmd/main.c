@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	  OPTION_FOR_PLAN, command_plan },
 	{ "info", "IMAGE", "show what an image is, layer by layer", 1, 1,
 	  OPTION_FOR_INFO, command_info },
+	{ "inspect", "IMAGE", "say whether an image of unknown origin is safe",
+	  1, 1, OPTION_FOR_INSPECT, command_inspect },
 	{ "map", "IMAGE", "show where an image stores what", 1, 1,
 	  OPTION_FOR_MAP, command_map },
 	{ "compare", "A B", "compare what two images hold", 2, 2,

@@ -63,3 +63,30 @@ int named_check(const char *path, const struct image *image, struct err *err)
 		       "damaged or misnamed; -f raw takes them as they are",
 		       promised);
 }
+
+int named_judge(const char *path, const struct image *image, struct err *err)
+{
+	AUTO_FREE char *name = mem_strdup(path);
+	const struct driver *driver;
+
+	if (named_check(path, image, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < image->layers; i++)
+		strip(name, image->layer[i].tag);
+	int id = codec_by_suffix(name);
+
+	if (id >= 0)
+		return err_set(err, ERR_DAMAGED,
+			       "the name says %s, but it is %s",
+			       codec_get((enum codec_id)id)->name,
+			       image->format);
+	driver = driver_by_suffix(name);
+	/* Any container is called .img, and .raw by mistake alone: the bytes
+	 * say what it is, and nobody who looks at them is misled. */
+	if (!driver || !strcmp(driver->name, "raw") ||
+	    !strcmp(driver->name, image->format) ||
+	    (driver->raw_suffix && !strcmp(image->format, "raw")))
+		return 0;
+	return err_set(err, ERR_DAMAGED, "the name says %s, but it is %s",
+		       driver->name, image->format);
+}

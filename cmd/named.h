@@ -10,4 +10,8 @@
  * lost its first bytes is not a disk. "-" promises nothing. */
 int named_check(const char *path, const struct image *image, struct err *err);
 
+/* The same for a file of somebody who need not mean well: whatever container a
+ * name promises, it must be. */
+int named_judge(const char *path, const struct image *image, struct err *err);
+
 #endif

@@ -358,10 +358,12 @@ static int refuse_n(struct settings *settings, const char *text,
 #define RESIZE OPTION_FOR_RESIZE
 #define FORMATS OPTION_FOR_FORMATS
 #define MEASURE OPTION_FOR_MEASURE
+#define INSPECT OPTION_FOR_INSPECT
 #define ROUTED (CONVERT | PLAN)
 #define SHAPED (ROUTED | MEASURE)
-#define READING (SHAPED | INFO | MAP | COMPARE | CHECK | RESIZE)
-#define REMOTE (SHAPED | INFO | MAP | COMPARE | CHECK)
+#define FOLLOWING (SHAPED | INFO | MAP | COMPARE | CHECK | RESIZE)
+#define READING (FOLLOWING | INSPECT)
+#define REMOTE (SHAPED | INFO | MAP | COMPARE | CHECK | INSPECT)
 
 #define ON(field) NULL, offsetof(struct settings, field), true
 #define OFF(field) NULL, offsetof(struct settings, field), false
@@ -416,7 +418,7 @@ const struct option_row option_rows[] = {
 	  "the SSH configuration for ssh:// inputs, instead of your own",
 	  READING, CALL(apply_ssh_config) },
 	{ "allow-references", 0, "[=DIR]",
-	  "follow files an image names, in its folder or in DIR", READING,
+	  "follow files an image names, in its folder or in DIR", FOLLOWING,
 	  CALL(apply_references) },
 	{ "force", 0, NULL, "replace an output that exists", ROUTED | CREATE,
 	  ON(force) },
@@ -458,7 +460,7 @@ const struct option_row option_rows[] = {
 	  SHAPED | COMPARE | CHECK | RESIZE, CALL(apply_memory) },
 	{ "max-size", 0, "SIZE",
 	  "refuse what has, or unpacks to, more; default 64T",
-	  SHAPED | COMPARE | CHECK | MAP, CALL(apply_max_size) },
+	  SHAPED | COMPARE | CHECK | MAP | INSPECT, CALL(apply_max_size) },
 	{ "tmpdir", 0, "DIR", "where temporary files go", READING,
 	  CALL(apply_tmpdir) },
 	{ "connections", 0, "N", "to a server, at a time", REMOTE,
@@ -491,7 +493,10 @@ const struct option_row option_rows[] = {
 	  "the numbers that costs are worked out with, as IMGCONV_COSTS takes "
 	  "them", PLAN, ON(coefficients) },
 	{ "json", 0, NULL, "answer in JSON",
-	  PLAN | MEASURE | INFO | MAP | COMPARE | CHECK | FORMATS, ON(json) },
+	  PLAN | MEASURE | INFO | INSPECT | MAP | COMPARE | CHECK | FORMATS,
+	  ON(json) },
+	{ "shallow", 0, NULL, "judge by headers: no tables, nothing unpacked",
+	  INSPECT, ON(shallow) },
 	{ "dot", 0, NULL, "answer as a graph for graphviz", PLAN, ON(dot) },
 	{ NULL, 'p', NULL, "show progress, as --progress=bar",
 	  SHAPED | RESIZE | COMPARE, CALL(apply_bar) },

@@ -23,7 +23,8 @@ enum {
 	OPTION_FOR_RESIZE = 1 << 7,
 	OPTION_FOR_FORMATS = 1 << 8,
 	OPTION_FOR_MEASURE = 1 << 9,
-	OPTION_FOR_ALL = (1 << 10) - 1
+	OPTION_FOR_INSPECT = 1 << 10,
+	OPTION_FOR_ALL = (1 << 11) - 1
 };
 
 /* One option. Without `apply` it is a switch: the bool at `offset` of struct

@@ -51,7 +51,7 @@ struct settings {
 	const char *depfile; /* -MF; or NULL */
 	bool force, partition_fix, shrink, verify, digest, sync, consume;
 	bool rewrite, reproducible, unique, dry_run, target_is_zero, pad;
-	bool quiet, verbose, json, dot, all;
+	bool quiet, verbose, json, dot, all, shallow;
 	bool coefficients; /* plan: show them, and nothing else */
 	bool allow_references;
 	const char *references_dir; /* or NULL: the image's own folder */

@@ -24,11 +24,12 @@ static void add_member(const struct archive_member *member,
 	if (member->size_known)
 		snprintf(size, sizeof size, ", %" PRIu64 " bytes",
 			 member->size);
-	facts_text(facts, "member", "%s%s%s", name,
+	facts_item(facts, "member", "%s%s%s", name,
 		   size, member->encrypted ? ", encrypted" : "");
 }
 
-static void add_text(struct facts *facts, const char *name, const char *text)
+static void add_text(struct facts *facts, const char *name, bool item,
+		     const char *text)
 {
 	char copy[192];
 
@@ -36,7 +37,10 @@ static void add_text(struct facts *facts, const char *name, const char *text)
 		return;
 	snprintf(copy, sizeof copy, "%.191s", text);
 	printable(copy);
-	facts_text(facts, name, "%s", copy);
+	if (item)
+		facts_item(facts, name, "%s", copy);
+	else
+		facts_text(facts, name, "%s", copy);
 }
 
 static void add_appliance(const struct appliance *appliance,
@@ -46,14 +50,15 @@ static void add_appliance(const struct appliance *appliance,
 	const struct manifest *manifest = appliance_manifest(appliance);
 
 	if (ovf)
-		add_text(facts, "machine", ovf->name);
+		add_text(facts, "machine", false, ovf->name);
 	for (unsigned i = 0; ovf && i < ovf->count; i++) {
 		const struct ovf_disk *disk = &ovf->disk[i];
 
-		add_text(facts, "disk-file", disk->file);
+		add_text(facts, "disk-file", true, disk->file);
 		if (disk->capacity_known)
-			facts_number(facts, "disk-capacity", disk->capacity);
-		add_text(facts, "disk-format", disk->format);
+			facts_item_number(facts, "disk-capacity",
+					  disk->capacity);
+		add_text(facts, "disk-format", true, disk->format);
 	}
 	if (manifest && manifest->count)
 		facts_text(facts, "manifest", "%s",

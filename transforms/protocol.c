@@ -28,6 +28,8 @@ static size_t expected_len(uint32_t type)
 		return sizeof(struct image);
 	case PROTOCOL_DONE:
 		return sizeof(struct protocol_done);
+	case PROTOCOL_VERDICT:
+		return sizeof(struct judgement);
 	case PROTOCOL_CONNECT:
 		return sizeof(uint32_t);
 	case PROTOCOL_POSTURE:
@@ -84,6 +86,21 @@ static void check_facts(struct facts *facts)
 	}
 }
 
+static void check_verdict(struct judgement *verdict)
+{
+	check_image(&verdict->image);
+	check_facts(&verdict->facts);
+	check_facts(&verdict->glance);
+	if (verdict->count > REASON_COUNT)
+		verdict->count = REASON_COUNT;
+	for (unsigned i = 0; i < REASON_COUNT; i++) {
+		struct verdict_reason *reason = &verdict->reason[i];
+		if (reason->code >= REASON_COUNT)
+			reason->code = REASON_DAMAGED;
+		clean(reason->text, sizeof reason->text);
+	}
+}
+
 static void check_done(struct protocol_done *done)
 {
 	/* As a number: it may be none of the kinds. Only the conductor is
@@ -133,6 +150,9 @@ int protocol_check(uint32_t type, void *body, size_t len, struct err *err)
 		return 0;
 	case PROTOCOL_DONE:
 		check_done(body);
+		return 0;
+	case PROTOCOL_VERDICT:
+		check_verdict(body);
 		return 0;
 	case PROTOCOL_EXTENTS:
 		check_extents(body, len / sizeof(struct protocol_extent));

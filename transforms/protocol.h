@@ -14,7 +14,8 @@
  *                        <-------------- REFER, PART, NOTE, PROGRESS, STEP ...
  *                        <-------------- DONE
  *
- * INFO, MAP, CHECK and COMPARE are asked for in the place of RUN.
+ * INFO, MAP, CHECK and COMPARE are asked for in the place of RUN, JUDGE in
+ * the place of PROBE.
  */
 #ifndef TRANSFORMS_PROTOCOL_H
 #define TRANSFORMS_PROTOCOL_H
@@ -36,6 +37,7 @@
 #include "io/stages.h"
 #include "planner/plan.h"
 #include "planner/state.h"
+#include "transforms/reason.h"
 
 enum protocol_type {
 	/* Conductor to worker. */
@@ -53,6 +55,7 @@ enum protocol_type {
 	PROTOCOL_CHECK,	    /* struct expectations; answers FINDING ..., then
 			       DONE */
 	PROTOCOL_COMPARE,   /* with a second INPUT; then DONE */
+	PROTOCOL_JUDGE,	    /* answer VERDICT or, where there is none, DONE */
 	/* Worker to conductor. */
 	PROTOCOL_NEED,	   /* struct protocol_need: bytes of the input */
 	PROTOCOL_LOOK,	   /* struct protocol_need: is it a hole of the file? */
@@ -70,6 +73,7 @@ enum protocol_type {
 	PROTOCOL_FACTS,	   /* struct facts */
 	PROTOCOL_EXTENTS,  /* struct protocol_extent [] */
 	PROTOCOL_FINDING,  /* struct protocol_name: one finding of a check */
+	PROTOCOL_VERDICT,  /* struct judgement */
 	PROTOCOL_DONE	   /* struct protocol_done */
 };
 
@@ -94,6 +98,7 @@ struct protocol_input {
 	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
+	bool headers_only; /* JUDGE: no tables, nothing unpacked */
 	uint64_t memory;
 	uint64_t max_size; /* bytes inside compressions, at most */
 	uint32_t cache; /* enum page_cache */
@@ -289,6 +294,21 @@ struct protocol_done {
 	bool differs;
 	uint64_t difference; /* offset of the first one */
 	uint64_t size_a, size_b;
+};
+
+/* What JUDGE finds; safe without any reason. */
+struct verdict_reason {
+	uint32_t code;	 /* enum reason */
+	char text[1024]; /* what was found, one line */
+};
+
+struct judgement {
+	struct image image; /* as far as it is known */
+	struct facts facts; /* what its driver says of it, as for INFO */
+	struct facts glance; /* what its header asks for: driver.h */
+	uint32_t count;
+	struct verdict_reason reason[REASON_COUNT]; /* each code once */
+	uint64_t leaks; /* places in use that nothing refers to */
 };
 
 /* A message of the worker's: ERR_BUG unless it is one and as long as such a

@@ -19,6 +19,7 @@
 #include "io/zero.h"
 #include "transforms/expect.h"
 #include "transforms/layer.h"
+#include "transforms/limit.h"
 #include "transforms/tagging_survey.h"
 #include "transforms/tags.h"
 
@@ -166,6 +167,18 @@ static int look_at_archive(struct peeling *peeling, const struct image *image,
 	return rewind_archive(peeling, err);
 }
 
+/* What comes out of one layer and goes into the next: no more than may come
+ * out of the last. A named file's layers (0) are looked at, not gone through. */
+static struct source *bound(struct source *source, unsigned layers,
+			    uint64_t most, struct source **stack,
+			    unsigned *depth)
+{
+	if (!layers || source->seekable || !most)
+		return source;
+	stack[*depth] = limit_stream(source, most);
+	return stack[(*depth)++];
+}
+
 /* One more layer off. */
 static int peel(struct peeling *peeling, const struct protocol_input *about,
 		struct image *image, struct err *err)
@@ -181,6 +194,8 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 			       "each other", LIMIT_COMPRESSIONS);
 	if (source_rewind(top(peeling), err) < 0)
 		return -1;
+	bound(top(peeling), image->layers, about->max_size, peeling->stack,
+	      &peeling->depth);
 	result = image->report.class == PROBE_CODEC
 			 ? look_at_codec(peeling, image, layer, err)
 			 : look_at_archive(peeling, image, wanted, layer, err);
@@ -412,16 +427,17 @@ static struct source *unwrap_expect(const struct expectations *expect,
 	return over;
 }
 
-int tagging_unwrap(struct source *source, const struct image *image,
-		   const struct expectations *expect, uint64_t max_size,
-		   int spool_fd, struct source *stack[TAGGING_STACK], unsigned *depth,
-		   struct err *err)
+int tagging_open(struct source *source, const struct image *image,
+		 const struct expectations *expect, uint64_t max_size,
+		 struct source *stack[TAGGING_STACK], unsigned *depth,
+		 struct err *err)
 {
 	*depth = 0;
 	source = unwrap_expect(expect, 0, "", source, stack, depth);
 	for (unsigned i = 0; i < image->layers; i++) {
 		const struct image_layer *layer = &image->layer[i];
 
+		source = bound(source, i, max_size, stack, depth);
 		source = layer_open(layer, source, source->seekable, 1,
 				    LIMIT_DECODER_MEMORY, err);
 		if (!source)
@@ -430,6 +446,19 @@ int tagging_unwrap(struct source *source, const struct image *image,
 		source = unwrap_expect(expect, i + 1, layer->tag, source,
 				       stack, depth);
 	}
+	return 0;
+}
+
+int tagging_unwrap(struct source *source, const struct image *image,
+		   const struct expectations *expect, uint64_t max_size,
+		   int spool_fd, struct source *stack[TAGGING_STACK], unsigned *depth,
+		   struct err *err)
+{
+	if (tagging_open(source, image, expect, max_size, stack, depth,
+			 err) < 0)
+		return -1;
+	if (*depth)
+		source = stack[*depth - 1];
 	if (source->seekable)
 		return 0;
 	stack[*depth] = unwrap_into(source, max_size, spool_fd, err);

@@ -24,12 +24,17 @@ int tagging_probe(struct source *source, const struct protocol_input *about,
 void tagging_state(const struct image *image, struct state *out);
 
 /* Open the layers again for `info`, `map`, `check`, `compare` and --verify:
- * bytes inside all compressions, seekable. Layers without an index go to `spool_fd`.
- * The decoders are appended to stack[], bottom first; *depth counts them.
- * `expect` (NULL: nothing) puts a digest_source over each layer of which
- * something is expected, for the caller to finish. ERR_LIMIT where more than
- * `max_size` bytes would go into the spool. */
-#define TAGGING_STACK (2 * (LIMIT_COMPRESSIONS + 1) + 1)
+ * bytes inside all compressions, seekable. Layers without an index go to
+ * `spool_fd`; with tagging_open they stay a stream. The decoders are appended
+ * to stack[], bottom first; *depth counts them. `expect` (NULL: nothing) puts a
+ * digest_source over each layer of which something is expected, for the caller
+ * to finish. ERR_LIMIT where more than `max_size` bytes pass from one layer to
+ * the next, or would go into the spool. */
+#define TAGGING_STACK (3 * (LIMIT_COMPRESSIONS + 1) + 1)
+int tagging_open(struct source *source, const struct image *image,
+		 const struct expectations *expect, uint64_t max_size,
+		 struct source *stack[TAGGING_STACK], unsigned *depth,
+		 struct err *err);
 int tagging_unwrap(struct source *source, const struct image *image,
 		   const struct expectations *expect, uint64_t max_size,
 		   int spool_fd, struct source *stack[TAGGING_STACK],

@@ -21,6 +21,7 @@
 #include "io/trace.h"
 #include "transforms/input.h"
 #include "transforms/inspect.h"
+#include "transforms/judge.h"
 #include "transforms/run.h"
 #include "transforms/tagging.h"
 #include "transforms/worker_ask.h"
@@ -345,6 +346,36 @@ static void serve_inspection(struct worker *worker,
 	worker_done(worker, result, &done, &err);
 }
 
+/* Probe and all: whatever the image is, the answer says so. */
+static void serve_judging(struct worker *worker)
+{
+	AUTO_FREE struct judgement *verdict = mem_zalloc(sizeof *verdict);
+	struct protocol_done done = { .differs = false };
+	struct err probed, err;
+	struct inspected image;
+	bool named = !worker_probe(worker, 0, &probed);
+	int result = worker->input[0] ? attach_input(worker, 0, &err)
+				      : err_set(&err, ERR_BUG, "no input");
+
+	if (!result) {
+		prepare(worker, 0, &image);
+		verdict->image = worker->image[0];
+		image.image = &verdict->image;
+		/* What there is to say is said by the verdict. */
+		image.log = NULL;
+		result = judge_image(&image, named ? NULL : &probed, verdict,
+				     &err);
+		inspect_close(&image);
+	} else if (!named) {
+		err = probed; /* it was never reached */
+	}
+	if (result < 0)
+		worker_done(worker, -1, &done, &err);
+	else
+		worker_send(worker, PROTOCOL_VERDICT, verdict,
+			    sizeof *verdict);
+}
+
 static void take_input(struct worker *worker, struct channel_message *message)
 {
 	const struct protocol_input *about = (const void *)message->body;
@@ -372,7 +403,8 @@ static bool is_request(uint32_t type)
 {
 	return type == PROTOCOL_PROBE || type == PROTOCOL_RUN ||
 	       type == PROTOCOL_INFO || type == PROTOCOL_MAP ||
-	       type == PROTOCOL_CHECK || type == PROTOCOL_COMPARE;
+	       type == PROTOCOL_CHECK || type == PROTOCOL_COMPARE ||
+	       type == PROTOCOL_JUDGE;
 }
 
 static void serve(struct worker *worker, struct channel_message *message)
@@ -401,6 +433,9 @@ static void serve(struct worker *worker, struct channel_message *message)
 	case PROTOCOL_CHECK:
 	case PROTOCOL_COMPARE:
 		serve_inspection(worker, message);
+		break;
+	case PROTOCOL_JUDGE:
+		serve_judging(worker);
 		break;
 	default:
 		break;

@@ -112,7 +112,13 @@ int create_option_bool(const struct create_options *options,
 struct check_report {
 	void (*emit)(struct check_report *report, const char *line);
 	uint64_t corruptions, leaks;
+	/* Bytes of tables that may be gone through, 0 for any number, and how
+	 * many were: where tables are shared, they are no matter of the file's
+	 * length. */
+	uint64_t tables_most, tables;
 };
+/* `bytes` more of them: ERR_LIMIT where they are too many. */
+int check_spend(struct check_report *report, uint64_t bytes, struct err *err);
 void check_corruption(struct check_report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void check_leak(struct check_report *report, const char *format, ...)
@@ -159,6 +165,16 @@ struct driver {
 	 * virtual size. For planning only. 1: more bytes are needed. */
 	int (*peek)(const unsigned char *head, size_t len, uint64_t *size,
 		    struct facts *facts, struct err *err);
+	/* Optional: what its header asks for, whatever else is wrong with it:
+	 * for verdicts on images that `open` refuses, or that say more than it
+	 * looks at. `source` is seekable; it may be the file's first bytes
+	 * alone. Facts are named as `info` names them, and besides:
+	 *   feature          one that is in use, by its usual name
+	 *   unknown-feature  one that must be understood and is not known
+	 *   part             it is one of several files: which kind
+	 *   own-extent       a name it has for itself that leads elsewhere
+	 *   contradiction    what it says twice, or in two ways */
+	void (*glance)(struct source *source, struct facts *facts);
 	/* Reading in one pass. `spool_fd` is an empty unnamed file for what
 	 * cannot be placed yet, or -1 for an ordered walk, which needs none.
 	 * Borrowed both. */

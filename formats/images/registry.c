@@ -308,6 +308,17 @@ report_line(struct check_report *report, const char *format, va_list args)
 		report->emit(report, line);
 }
 
+int check_spend(struct check_report *report, uint64_t bytes, struct err *err)
+{
+	report->tables += bytes; /* each a table that was allocated: no wrap */
+	if (!report->tables_most || report->tables <= report->tables_most)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		       "to go through its tables, some of which are shared, "
+		       "means to read more than %llu bytes",
+		       (unsigned long long)report->tables_most);
+}
+
 void check_corruption(struct check_report *report, const char *format, ...)
 {
 	va_list args;

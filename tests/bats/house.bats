@@ -251,3 +251,23 @@ for name in sys.argv[1:]:
 		[ ! -s "$file" ] || grep -qI . "$file" || echo "$file"
 	done)"
 }
+
+@test "the tests that SECURITY.md names are there" {
+	local name
+	# Names end in an ellipsis where they are long.
+	grep '^| [0-9]' SECURITY.md | cut -d'|' -f4 >"$BATS_TEST_TMPDIR/proofs"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	[ "$(wc -l <proofs)" -eq 38 ]
+	grep -o '"[^"]*"' proofs | tr -d '"' >names
+	[ "$(wc -l <names)" -gt 40 ]
+	while read -r name; do
+		case $name in
+		…*) name=${name#…} name=${name%…} ;;
+		*) name="@test \"${name%…}" ;;
+		esac
+		grep -qF -- "$name" "$IMGCONV_SOURCE"/tests/bats/*.bats || fail "no test: $name"
+	done <names
+	grep -o 'test_[a-z_]*' proofs | while read -r name; do
+		[ -e "$IMGCONV_SOURCE/tests/unit/$name.c" ] || fail "no unit: $name"
+	done
+}

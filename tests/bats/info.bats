@@ -116,3 +116,22 @@ wants() { equal "$2" "$(jq -c "$1" <<<"$output")" "$1"; }
 	refuses 66 "*folder*" info folder
 	refuses 64 "--from: unknown format \"x\" (*)" info -f x nothing
 }
+
+@test "what there may be several of is a list, also where there is one" {
+	need qemu-img python3
+	need_json
+	local n
+	qemu-img create -q -f qcow2 x.qcow2 1M
+	for n in 1 2; do
+		qemu-img snapshot -c "state$n" x.qcow2
+		runs 0 info --json x.qcow2
+		wants '."format-specific".snapshot | type, length' \
+			"\"array\"
+$n"
+	done
+	pattern x.raw 64K 0 100 x
+	tar -cf x.tar x.raw
+	runs 0 info --json x.tar
+	wants '."format-specific".member | type, length' '"array"
+1'
+}

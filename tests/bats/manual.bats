@@ -48,7 +48,7 @@ help_entries() {
 @test "the help of each command shows rows of --help" {
 	local command
 	"$IMGCONV" --help >all
-	for command in convert plan info map compare check measure create \
+	for command in convert plan info inspect map compare check measure create \
 		resize formats; do
 		"$IMGCONV" "$command" --help | sed '1,/^options:/d' >some
 		[ -s some ]
@@ -64,6 +64,15 @@ help_entries() {
 	[ "$(wc -l <wanted)" -eq "$(grep -c '^ERR(' \
 		"$IMGCONV_SOURCE/base/err.def")" ]
 	entries "EXIT STATUS" | awk -F'|' '$1 > 3' | sort >found
+	diff wanted found
+}
+
+@test "reasons of verdicts are those of the table" {
+	sed -n 's/^REASON([A-Z_]*, "\(.*\)", "\(.*\)")$/\1|\2/p' \
+		"$IMGCONV_SOURCE/transforms/reason.def" | sort >wanted
+	[ "$(wc -l <wanted)" -eq "$(grep -c '^REASON(' \
+		"$IMGCONV_SOURCE/transforms/reason.def")" ]
+	entries VERDICTS >found
 	diff wanted found
 }
 

@@ -29,9 +29,9 @@ extract_blocks() {
 		inside {print > name}' "$IMGCONV_SOURCE/README.md"
 }
 
-@test "there are fourteen examples" {
+@test "there are fifteen examples" {
 	extract_blocks
-	equal 14 "$(find . -name 'block.*' | wc -l)"
+	equal 15 "$(find . -name 'block.*' | wc -l)"
 }
 
 @test "each example works, and prints what is printed there" {

@@ -107,7 +107,7 @@ pipes() {
 	runs 0 info --json c.vmdk
 	equal '["vmfsSparse","00000001","p.vmdk","c-delta.vmdk",1048576]' \
 		"$(jq -c '[(."format-specific" | .subformat, ."parent-cid",
-		."backing-file", ."data-file"), ."virtual-size"]' \
+		."backing-file", ."data-file"[]), ."virtual-size"]' \
 		<<<"$output")"
 	runs 0 info s.vmdk
 	[[ $output == *"uuid: 60 00 C2 9f 48 66 ae a5-2f 18 d3 03"* ]]

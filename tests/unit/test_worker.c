@@ -26,6 +26,7 @@ static const struct {
 	{ PROTOCOL_STEP, sizeof(struct protocol_name) },
 	{ PROTOCOL_FACTS, sizeof(struct facts) },
 	{ PROTOCOL_FINDING, sizeof(struct protocol_name) },
+	{ PROTOCOL_VERDICT, sizeof(struct judgement) },
 	{ PROTOCOL_DONE, sizeof(struct protocol_done) },
 	{ PROTOCOL_POSTURE, sizeof(struct sandbox_posture) },
 };
@@ -87,6 +88,7 @@ static void test_texts(void)
 					      messages[i].len, &err));
 			struct image *image = (void *)body;
 			struct facts *facts = (void *)body;
+			struct judgement *verdict = (void *)body;
 			struct protocol_done *done = (void *)body;
 			struct protocol_note *note = (void *)body;
 			struct protocol_name *name = (void *)body;
@@ -104,6 +106,18 @@ static void test_texts(void)
 				     k++)
 					CHECK(printable(image->layer[k].tag,
 							8));
+				break;
+			case PROTOCOL_VERDICT:
+				CHECK(verdict->image.layers <=
+				      LIMIT_COMPRESSIONS);
+				CHECK(verdict->facts.count <= FACTS_MAX);
+				CHECK(verdict->glance.count <= FACTS_MAX);
+				CHECK(verdict->count <= REASON_COUNT);
+				for (unsigned k = 0; k < REASON_COUNT; k++)
+					CHECK(verdict->reason[k].code <
+						      REASON_COUNT &&
+					      printable(verdict->reason[k].text,
+							1024));
 				break;
 			case PROTOCOL_FACTS:
 				CHECK(facts->count <= FACTS_MAX);

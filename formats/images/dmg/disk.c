@@ -201,16 +201,16 @@ static void dmg_info(struct disk *disk, struct facts *facts)
 	for (size_t c = 0; c < CODECS; c++)
 		for (size_t i = 0; i < map->chunk_count; i++)
 			if (map->chunk[i].type == codecs[c].type) {
-				facts_text(facts, "compression", "%s",
+				facts_item(facts, "compression", "%s",
 					   codecs[c].name);
 				any = true;
 				break;
 			}
 	if (!any)
-		facts_text(facts, "compression", "none");
+		facts_item(facts, "compression", "none");
 	facts_number(facts, "chunks", map->chunk_count);
 	for (size_t i = 0; i < map->part_count; i++)
-		facts_text(facts, "partition", "%s",
+		facts_item(facts, "partition", "%s",
 			   *map->part[i].name ? map->part[i].name : "unnamed");
 }
 

@@ -110,7 +110,8 @@ static int check_l2(struct state *state, uint64_t index, uint64_t place,
 	const struct qcow2_header *header = state->view.header;
 	uint64_t guest = index * header->l2_span;
 
-	if (source_read_all(state->refs->source, state->table,
+	if (check_spend(state->refs->report, header->cluster_size, err) ||
+	    source_read_all(state->refs->source, state->table,
 			    header->cluster_size, place, "L2 table", err))
 		return -1;
 	for (uint64_t i = 0; i < header->l2_entries; i++)
@@ -162,6 +163,8 @@ static int check_state(struct state *state, uint64_t offset, uint32_t entries,
 	if (!refcounts_use(state->refs, offset, state->view.l1_len, USE_FIXED,
 			   "L1 table"))
 		return 0;
+	if (check_spend(state->refs->report, state->view.l1_len, err))
+		return -1;
 	l1 = qcow2_tables_l1(state->refs->source, offset, entries, err);
 	if (!l1)
 		return -1;

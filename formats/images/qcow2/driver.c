@@ -29,6 +29,7 @@ const struct driver driver_qcow2 = {
 	.round_size = qcow2_round_size,
 	.open = qcow2_open,
 	.peek = qcow2_peek,
+	.glance = qcow2_glance,
 	.walk = qcow2_walk,
 	.walk_usual = WALK_SCATTERED,
 	.create = qcow2_create,

@@ -16,7 +16,7 @@ static void snapshot_fact(const struct qcow2_snapshot *snapshot,
 
 	if (gmtime_r(&seconds, &parts))
 		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
-	facts_text(facts, "snapshot", "%s %s %s %s", snapshot->id,
+	facts_item(facts, "snapshot", "%s %s %s %s", snapshot->id,
 		   snapshot->name,
 		   units_exact(snapshot->size, size, sizeof size), date);
 }

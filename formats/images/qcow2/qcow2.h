@@ -8,6 +8,7 @@
  *                          they may
  *   tables.c               guest offset -> host offset: L1, some L2
  *   disk.c, info.c         the disk face
+ *   glance.c               what any header asks for, for verdicts
  *   walk.c, pending.c      the walk face
  *   check.c, refcounts.c   consistency
  *   write*.c               the writer
@@ -28,13 +29,14 @@
 
 /* ---- the driver's faces: reading ---- */
 
-/* driver->open, ->peek, ->walk and ->check. The walk needs a spool and takes
+/* driver->open, ->peek, ->glance, ->walk and ->check. The walk needs a spool and takes
  * only the active state of an image without backing and data file; anything
  * else is ERR_UNSUPPORTED: spool the whole and use the disk. */
 struct disk *qcow2_open(struct source *source,
 			const struct open_options *options, struct err *err);
 int qcow2_peek(const unsigned char *head, size_t len, uint64_t *size,
 	       struct facts *facts, struct err *err);
+void qcow2_glance(struct source *source, struct facts *facts);
 struct walk *qcow2_walk(struct source *stream,
 			const struct open_options *options, int spool_fd,
 			struct err *err);

@@ -20,6 +20,7 @@ const struct driver driver_qed = {
 	.round_size = qed_round_size,
 	.open = qed_open,
 	.peek = qed_peek,
+	.glance = qed_glance,
 	.create = qed_create,
 	.options = qed_options,
 	.check_options = qed_check_options,

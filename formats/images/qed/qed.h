@@ -5,6 +5,7 @@
  *   header.c         the header's fields, out of bytes and into them
  *   tables.c         guest offset -> place: L1, some L2; the check of both
  *   disk.c           the disk face
+ *   glance.c         what any header asks for, for verdicts
  *   write.c          the writer
  *   write_options.c  its options
  *   driver.c         the row of the registry
@@ -112,6 +113,7 @@ struct disk *qed_open(struct source *source, const struct open_options *options,
 		      struct err *err);
 int qed_peek(const unsigned char *head, size_t len, uint64_t *size,
 	     struct facts *facts, struct err *err);
+void qed_glance(struct source *source, struct facts *facts);
 int qed_check(struct source *source, const struct open_options *options,
 	      struct check_report *report, struct err *err);
 

@@ -31,6 +31,7 @@ const struct driver driver_vhd = {
 	.round_size = vhd_round_size,
 	.open = vhd_open,
 	.peek = vhd_peek,
+	.glance = vhd_glance,
 	.walk = vhd_walk,
 	.walk_order = vhd_walk_order,
 	.create = vhd_create,

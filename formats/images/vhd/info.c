@@ -72,6 +72,10 @@ void vhd_info(const struct vhd_footer *footer, const struct vhd_header *header,
 	facts_bool(facts, "temporary",
 		   footer->features & VHD_FEATURE_TEMPORARY);
 	facts_bool(facts, "saved-state", footer->saved);
+	if (footer->type == VHD_FIXED && footer->place != UINT64_MAX &&
+	    footer->place > footer->current_size)
+		facts_number(facts, "gap",
+			     footer->place - footer->current_size);
 	if (header)
 		facts_number(facts, "block-size", header->block_size);
 	if (footer->type != VHD_DIFFERENCING)

@@ -127,6 +127,8 @@ struct disk *vhd_open(struct source *source, const struct open_options *options,
 		      struct err *err);
 int vhd_peek(const unsigned char *head, size_t len, uint64_t *size,
 	     struct facts *facts, struct err *err);
+/* What any footer and header ask for, for verdicts: driver->glance. */
+void vhd_glance(struct source *source, struct facts *facts);
 enum walk_order vhd_walk_order(const unsigned char *head, size_t len);
 struct walk *vhd_walk(struct source *stream, const struct open_options *options,
 		      int spool_fd, struct err *err);

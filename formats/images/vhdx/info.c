@@ -22,11 +22,14 @@ void vhdx_info(const struct vhdx_image *image, struct facts *facts)
 	facts_text(facts, "log", "%s", image->replay ? "dirty" : "clean");
 	if (image->replay)
 		facts_number(facts, "log-entries", image->replayed);
+	if (metadata->stray_locator)
+		facts_item(facts, "contradiction",
+			   "its type has no parent, but it says where one is");
 	if (!metadata->has_parent)
 		return;
 	facts_text(facts, "backing-file", "%s", metadata->locator.name);
 	facts_text(facts, "backing-format", "vhdx");
 	for (unsigned i = 0; i < metadata->locator.linkages; i++)
-		facts_text(facts, "parent-linkage", "%s",
+		facts_item(facts, "parent-linkage", "%s",
 			   vhdx_guid_text(metadata->locator.linkage[i], text));
 }

@@ -192,6 +192,7 @@ int vhdx_metadata_read(struct source *view, const struct vhdx_regions *regions,
 	memcpy(out->id, item[ID], VHDX_GUID_LEN);
 	if (check(out, err))
 		return -1;
+	out->stray_locator = !out->has_parent && places[LOCATOR].length;
 	if (!out->has_parent)
 		return 0;
 	if (!places[LOCATOR].length)

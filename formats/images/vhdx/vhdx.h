@@ -112,6 +112,7 @@ int vhdx_locator_parse(const unsigned char *item, size_t len,
 struct vhdx_metadata {
 	uint32_t block_size;
 	bool fixed, has_parent;
+	bool stray_locator; /* of a parent, where there is none */
 	uint64_t size;
 	uint32_t logical, physical; /* sector sizes */
 	unsigned char id[VHDX_GUID_LEN];

@@ -48,9 +48,9 @@ static void vma_info(struct disk *disk, struct facts *facts)
 	if (gmtime_r(&seconds, &parts) &&
 	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts))
 		facts_text(facts, "created", "%s", text);
-	facts_text(facts, "member", "%s", header->disk[scan->disk].name);
+	facts_item(facts, "member", "%s", header->disk[scan->disk].name);
 	for (unsigned i = 0; i < header->count; i++)
-		facts_text(facts, "disk", "%s %llu", header->disk[i].name,
+		facts_item(facts, "disk", "%s %llu", header->disk[i].name,
 			   (unsigned long long)header->disk[i].size);
 }
 

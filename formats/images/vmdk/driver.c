@@ -17,6 +17,7 @@ const struct driver driver_vmdk = {
 	/* Reading. */
 	.open = vmdk_open,
 	.peek = vmdk_peek,
+	.glance = vmdk_glance,
 	.walk = vmdk_walk,
 	.walk_order = vmdk_walk_order,
 	.walk_usual = WALK_NONE,

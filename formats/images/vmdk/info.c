@@ -59,7 +59,7 @@ void vmdk_info(const struct vmdk_image *image, struct facts *facts)
 		facts_text(facts, "backing-file", "%s", descriptor->parent);
 	for (size_t i = 0; !image->alone && i < descriptor->count; i++)
 		if (descriptor->lines[i].name)
-			facts_text(facts, "data-file", "%s",
+			facts_item(facts, "data-file", "%s",
 				   descriptor->lines[i].name);
 }
 

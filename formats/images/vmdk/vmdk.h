@@ -7,6 +7,7 @@
  *   entry.c, map.c         one sparse extent: guest offset -> place
  *   open.c, disk.c         the disk face: extents side by side, a parent
  *   info.c                 facts, and what the head of a stream tells
+ *   glance.c               what any header asks for, for verdicts
  *   walk.c, seen.c         stream-optimized images in one pass
  *   check.c, check_map.c   consistency
  *   write*.c, write.h      the writer
@@ -27,13 +28,14 @@
 
 /* ---- the driver's faces: reading ---- */
 
-/* driver->open, ->peek, ->walk, ->walk_order and ->check. The walk takes
+/* driver->open, ->peek, ->glance, ->walk, ->walk_order and ->check. The walk takes
  * stream-optimized images whose grains ascend and that have no parent;
  * anything else is ERR_UNSUPPORTED: store it in a file first. */
 struct disk *vmdk_open(struct source *source,
 		       const struct open_options *options, struct err *err);
 int vmdk_peek(const unsigned char *head, size_t len, uint64_t *size,
 	      struct facts *facts, struct err *err);
+void vmdk_glance(struct source *source, struct facts *facts);
 struct walk *vmdk_walk(struct source *stream,
 		       const struct open_options *options, int spool_fd,
 		       struct err *err);

@@ -44,10 +44,10 @@ static void xva_info(struct disk *disk, struct facts *facts)
 	const struct xva_scan *scan = &((struct xva_disk *)disk)->scan;
 	const struct xva_ova *ova = scan->ova;
 
-	facts_text(facts, "member", "%s", ova->vdi[scan->vdi].ref);
+	facts_item(facts, "member", "%s", ova->vdi[scan->vdi].ref);
 	facts_number(facts, "block-size", ova->vdi[scan->vdi].block_size);
 	for (unsigned i = 0; i < ova->count; i++)
-		facts_text(facts, "disk", "%s %llu %s", ova->vdi[i].ref,
+		facts_item(facts, "disk", "%s %llu %s", ova->vdi[i].ref,
 			   (unsigned long long)ova->vdi[i].size,
 			   ova->vdi[i].label);
 }
