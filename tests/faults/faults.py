@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 
-from scenarios import SCENARIOS, STATUSES, Folder, make_inputs
+from scenarios import SCENARIOS, STATUSES, Folder, ends, make_inputs
 
 SITES = re.findall(r"SITE\((\w+)\)", open(os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "inject.c")).read().replace(
@@ -113,13 +113,13 @@ class Runner:
             env["FAULT_NO_TMPFILE"] = "1"
         for name, value in fault.items():
             env["FAULT_" + name.upper()] = str(value)
-        # In a group of its own: it is empty when no process is left.
         def limit():
-            if room:
-                resource.setrlimit(resource.RLIMIT_AS, (room, room))
+            resource.setrlimit(resource.RLIMIT_AS, (room, room))
 
+        # In a group of its own, to be ended as a whole if it hangs.
         child = subprocess.Popen(self.place.command(),
-                                 cwd=self.inputs, env=env, preexec_fn=limit,
+                                 cwd=self.inputs, env=env,
+                                 preexec_fn=limit if room else None,
                                  stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE,
@@ -130,7 +130,9 @@ class Runner:
         clock.cancel()
         with open(self.record, "rb") as file:
             record = file.read()
-        return Result(child.returncode, stdout, stderr, record)
+        result = Result(child.returncode, stdout, stderr, record)
+        result.left = not ends(child.pid)
+        return result
 
     def found(self, result):
         found = self.place.content()
@@ -149,6 +151,8 @@ class Runner:
     def judge(self, way, result, fired=True):
         """What is wrong with it, or None."""
         found = self.found(result)
+        if result.left:
+            return "a process of it lives on"
         if result.synced_again:
             return "fsync was called again after it failed"
         if result.status == 0:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from scenarios import OLD, SCENARIOS, STATUSES, Folder, make_inputs
+from scenarios import OLD, SCENARIOS, STATUSES, Folder, ends, make_inputs
 
 NAMES = ("raw-qcow2", "qcow2-raw", "raw-packed", "raw-gz", "split", "force",
          "named", "named-force")
@@ -73,30 +73,9 @@ class Killer:
             pass
         status = child.wait()
         # The other process ends as well: who it is, is forgotten.
-        for _ in range(500):
-            if not self.alive(child.pid):
-                break
-            time.sleep(0.01)
-        else:
+        if not ends(child.pid):
             return "a process of it lives on", True, False
         return self.judge(status)
-
-    @staticmethod
-    def alive(group):
-        """Is there a process of the group that is no zombie?"""
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return False
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group and fields[0] != "Z":
-                return True
-        return False
 
     def judge(self, status):
         found = self.place.content()

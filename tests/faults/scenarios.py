@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 
 OLD = b"what was there before\n"
 
@@ -81,6 +82,32 @@ def make_inputs(folder, imgconv, megabytes=0):
         tar.add(path("in.raw"), "disk.raw")
     for words in (["in.raw", "in.qcow2"], ["-c", "in.raw", "packed.qcow2"]):
         subprocess.run([imgconv, "-q"] + words, cwd=folder, check=True)
+
+
+def is_alive(group):
+    """Is there a process of the group that is no zombie?"""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            return True
+    return False
+
+
+def ends(group):
+    """Do all its processes, given a moment?"""
+    for _ in range(500):
+        if not is_alive(group):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 class Folder:
