@@ -85,8 +85,9 @@ class Result:
                       stderr.decode(errors="replace").splitlines()
                       if not LAST_WORDS.match(line)]
         self.fired, self.synced_again = struct.unpack_from("=QQ", record)
+        self.kept = struct.unpack_from("=QQ", record, 24)
         self.calls = [struct.unpack_from(f"={len(SITES)}Q", record,
-                                         24 + 8 * len(SITES) * who)
+                                         40 + 8 * len(SITES) * who)
                       for who in (0, 1)]
 
 
@@ -146,13 +147,20 @@ class Runner:
         if result.status or result.lines:
             sys.exit(f"{self.scenario}: {result.status} {result.lines}")
         self.place.right = self.found(result)
+        self.kept = result.kept
         return result.calls
 
     def judge(self, way, result, fired=True):
         """What is wrong with it, or None."""
         found = self.found(result)
+        careless = self.scenario.careless and way == "either"
         if result.left:
             return "a process of it lives on"
+        # What a run keeps that ends well is the libraries'.
+        for name, kept, usual in zip(("conductor", "worker"), result.kept,
+                                     self.kept):
+            if kept > usual and not careless and result.status != 1:
+                return f"{kept - usual} pieces of memory lost in the {name}"
         if result.synced_again:
             return "fsync was called again after it failed"
         if result.status == 0:
@@ -172,7 +180,7 @@ class Runner:
         if result.status == 127 and "shared librar" in result.lines[0]:
             return self.place.judge_empty(found)
         if result.status not in STATUSES or \
-                CRASH.search(result.lines[-1]) and not self.scenario.archive:
+                CRASH.search(result.lines[-1]) and not careless:
             return f"status {result.status}: {result.lines}"
         if len(result.lines) != 1 or \
                 not result.lines[0].startswith("imgconv: "):

@@ -53,6 +53,9 @@ struct record {
 	uint64_t fired;
 	uint64_t synced_again; /* the file of a failed fsync */
 	uint64_t failed_inode;
+	/* What was not given back when the process came to its end by exit:
+	 * pieces of memory, and 1. */
+	uint64_t kept[2];
 	uint64_t calls[2][SITE_COUNT];
 };
 
@@ -65,6 +68,7 @@ static unsigned armed = SITE_COUNT, who;
 static uint64_t first, last;
 static int how;
 static bool no_tmpfile;
+static int64_t held; /* pieces of memory, in all threads */
 
 static uint64_t number_of(const char *name)
 {
@@ -168,32 +172,62 @@ void *__libc_calloc(size_t count, size_t len);
 void *__libc_realloc(void *memory, size_t len);
 void *__libc_memalign(size_t alignment, size_t len);
 
+void __libc_free(void *memory);
+
+static void *hold(void *memory)
+{
+	if (memory)
+		__atomic_add_fetch(&held, 1, __ATOMIC_RELAXED);
+	return memory;
+}
+
 void *malloc(size_t len)
 {
-	return fails(SITE_alloc) ? NULL : __libc_malloc(len);
+	return fails(SITE_alloc) ? NULL : hold(__libc_malloc(len));
 }
 
 void *calloc(size_t count, size_t len)
 {
-	return fails(SITE_alloc) ? NULL : __libc_calloc(count, len);
+	return fails(SITE_alloc) ? NULL : hold(__libc_calloc(count, len));
+}
+
+void free(void *memory)
+{
+	if (memory)
+		__atomic_sub_fetch(&held, 1, __ATOMIC_RELAXED);
+	__libc_free(memory);
 }
 
 void *realloc(void *memory, size_t len)
 {
-	return fails(SITE_alloc) ? NULL : __libc_realloc(memory, len);
+	if (memory && !len) {
+		free(memory);
+		return NULL;
+	}
+	if (fails(SITE_alloc))
+		return NULL;
+	return memory ? __libc_realloc(memory, len)
+		      : hold(__libc_realloc(NULL, len));
 }
 
 void *aligned_alloc(size_t alignment, size_t len)
 {
-	return fails(SITE_alloc) ? NULL : __libc_memalign(alignment, len);
+	return fails(SITE_alloc) ? NULL
+				 : hold(__libc_memalign(alignment, len));
 }
 
 int posix_memalign(void **out, size_t alignment, size_t len)
 {
 	if (fails(SITE_alloc))
 		return ENOMEM;
-	*out = __libc_memalign(alignment, len);
+	*out = hold(__libc_memalign(alignment, len));
 	return *out ? 0 : ENOMEM;
+}
+
+__attribute__((destructor)) static void tell_held(void)
+{
+	if (record)
+		record->kept[getpid() != conductor] = 1 + (uint64_t)held;
 }
 
 /* Reading and writing. */

@@ -20,14 +20,14 @@ class Scenario:
     """Words of a command line; OUT in them is the output's path."""
 
     def __init__(self, name, words, output, force=False, pipe=False,
-                 named=False, archive=False):
+                 named=False, careless=False):
         self.name, self.words, self.output = name, words, output
         self.force = force  # a file is there before
         self.pipe = pipe  # standard output is what is compared
         self.named = named  # as where there are no unnamed files
-        # libarchive does not ask everywhere whether it got its memory: the
-        # worker may crash then.
-        self.archive = archive
+        # libarchive and libcrypto do not ask everywhere whether they got
+        # memory, and lose some of it then: the worker may crash.
+        self.careless = careless
 
     def __str__(self):
         return self.name
@@ -38,13 +38,13 @@ SCENARIOS = [
     Scenario("qcow2-raw", ["in.qcow2", "OUT"], "o.raw"),
     Scenario("packed-streamOptimized",
              ["-o", "subformat=streamOptimized", "packed.qcow2", "OUT"],
-             "o.vmdk"),
+             "o.vmdk", careless=True),
     Scenario("raw-packed", ["-c", "in.raw", "OUT"], "o.qcow2"),
     Scenario("gz-qcow2", ["in.raw.gz", "OUT"], "o.qcow2"),
-    Scenario("tar-raw", ["in.tar", "OUT"], "o.raw", archive=True),
+    Scenario("tar-raw", ["in.tar", "OUT"], "o.raw", careless=True),
     Scenario("raw-gz", ["in.raw", "OUT"], "o.raw.gz"),
     Scenario("split", ["-o", "subformat=twoGbMaxExtentSparse", "in.raw",
-                       "OUT"], "o.vmdk"),
+                       "OUT"], "o.vmdk", careless=True),
     Scenario("full", ["-o", "preallocation=full", "in.raw", "OUT"],
              "o.qcow2"),
     Scenario("force", ["--force", "in.qcow2", "OUT"], "o.raw", force=True),
