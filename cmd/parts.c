@@ -172,6 +172,13 @@ int parts_commit(struct parts_list *parts, struct err *err)
 	return -1;
 }
 
+void parts_withdraw(struct parts_list *parts)
+{
+	output_withdraw(parts->main);
+	for (struct part *part = parts->first; part; part = part->next)
+		output_withdraw(part->output);
+}
+
 void parts_abandon(const struct parts_list *parts)
 {
 	const struct part *part = parts ? parts->first : NULL;
