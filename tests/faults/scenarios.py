@@ -61,6 +61,12 @@ SCENARIOS = [
     Scenario("direct", ["--cache=direct", "in.raw", "OUT"], "o.raw"),
     Scenario("stdin", ["-f", "raw", "-", "OUT"], "o.qcow2"),
     Scenario("pipe", ["-O", "raw", "in.qcow2", "-"], None, pipe=True),
+    # And what only reads.
+    Scenario("info", ["info", "packed.qcow2"], None, pipe=True),
+    Scenario("map", ["map", "in.qcow2"], None, pipe=True),
+    Scenario("check", ["check", "packed.qcow2"], None, pipe=True),
+    Scenario("compare", ["compare", "in.raw", "packed.qcow2"], None,
+             pipe=True),
 ]
 
 
@@ -133,7 +139,9 @@ class Folder:
         scenario = self.scenario
         out = os.path.join(self.folder, scenario.output or "")
         words = [out if word == "OUT" else word for word in scenario.words]
-        return [self.imgconv, "-q"] + words
+        # Of an answer, too, only what is asked for.
+        return [self.imgconv] + words + \
+            (["-q"] if "OUT" in self.scenario.words else [])
 
     def content(self):
         """Name -> bytes of all that is there."""
