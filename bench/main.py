@@ -19,7 +19,7 @@ from cases import (compressed, plain, reflink, remote,  # noqa: E402
                    scaling, tables, wrapped)
 from lib import machine, report  # noqa: E402
 from lib.case import Skipped  # noqa: E402
-from lib.measure import Failed, Measurer  # noqa: E402
+from lib.measure import Failed, Measurer, hold_memory  # noqa: E402
 from lib.workloads import RECIPES, SIZES, Cache  # noqa: E402
 
 ORDER = (plain, compressed, wrapped, tables, remote, reflink, scaling)
@@ -48,6 +48,8 @@ def options():
         help="drop all caches before each run (as root)")
     add("--cache", default=Path(cache) / "imgconv-bench", metavar="DIR",
         help="where the disks are kept (default ~/.cache/imgconv-bench)")
+    add("--leave", type=int, metavar="MIB",
+        help="hold all memory but so much, so that a virtual machine keeps it")
     add("--prepare", action="store_true", help="only make the disks")
     add("--list", action="store_true", help="only show the cases' names")
     add("--markdown", type=Path, metavar="FILE", help="also write the tables")
@@ -131,7 +133,9 @@ def main():
         prepare(cache, cases, everything=not given.only)
         if given.prepare:
             return
+        held = hold_memory(given.leave << 20) if given.leave else None
         results = run(given, cases, cache, work)
+        del held
     if any(result["state"] == "failed" for result in results):
         sys.exit(1)
 

@@ -80,8 +80,8 @@ static struct page_trail *new_trail(int fd, uint64_t keep)
 	return trail;
 }
 
-/* Is at least half of [offset, offset + length) cached? */
-static bool is_cached(int fd, uint64_t offset, uint64_t length)
+/* Bytes of [offset, offset + length) that are cached. */
+static uint64_t cached(int fd, uint64_t offset, uint64_t length)
 {
 #ifdef PAGE_CACHE_STAT
 	struct {
@@ -91,32 +91,45 @@ static bool is_cached(int fd, uint64_t offset, uint64_t length)
 		uint64_t cached, dirty, writeback, evicted, recently;
 	} found = { 0, 0, 0, 0, 0 };
 
-	return !syscall(PAGE_CACHE_STAT, fd, &range, &found, 0) &&
-	       found.cached * (uint64_t)sysconf(_SC_PAGESIZE) >= length / 2;
+	if (syscall(PAGE_CACHE_STAT, fd, &range, &found, 0))
+		return 0;
+	return found.cached * (uint64_t)sysconf(_SC_PAGESIZE);
 #else
 	(void)fd, (void)offset, (void)length;
-	return false;
+	return 0;
 #endif
+}
+
+/* Marks those of `count` parts from `first` on of which half is cached. Few
+ * are of most files: whole ranges are asked about before their halves. */
+static void note_parts(struct page_trail *trail, uint64_t size, uint64_t first,
+		       uint64_t count)
+{
+	uint64_t from = first * trail->part;
+	uint64_t length = min_u64(count * trail->part, size - from);
+
+	if (cached(trail->fd, from, length) <
+	    min_u64(trail->part, length) / 2)
+		return;
+	if (count > 1) {
+		note_parts(trail, size, first, count / 2);
+		note_parts(trail, size, first + count / 2, count - count / 2);
+		return;
+	}
+	if (!trail->warm)
+		trail->warm = mem_zalloc(PARTS_MAX / 8);
+	trail->warm[first / 8] |= (unsigned char)(1 << first % 8);
 }
 
 static void note_warm(struct page_trail *trail, uint64_t size)
 {
-	uint64_t part = PART_LEAST, count;
-
+	trail->part = PART_LEAST;
 	/* Ends: it doubles, and sizes have an end. */
-	while (div_up(size, part) > PARTS_MAX)
-		part *= 2;
-	count = div_up(size, part);
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t from = i * part;
-
-		if (!is_cached(trail->fd, from, min_u64(part, size - from)))
-			continue;
-		if (!trail->warm)
-			trail->warm = mem_zalloc(PARTS_MAX / 8);
-		trail->warm[i / 8] |= (unsigned char)(1 << i % 8);
-		trail->part = part;
-	}
+	while (div_up(size, trail->part) > PARTS_MAX)
+		trail->part *= 2;
+	note_parts(trail, size, 0, div_up(size, trail->part));
+	if (!trail->warm)
+		trail->part = 0;
 }
 
 struct page_trail *page_trail_read(int fd, uint64_t size, uint64_t keep)

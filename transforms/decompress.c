@@ -99,7 +99,7 @@ static double at_once(const struct price_list *list)
 					 : TYPICAL_BLOCK;
 
 	return fmin(list->threads,
-		    fmax((double)WRAP_RANDOM_CACHE / block, 1));
+		    fmax(floor((double)WRAP_RANDOM_CACHE / block), 1));
 }
 
 static bool blocks_cost(const struct pricing *pricing, struct cost *out)

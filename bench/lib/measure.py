@@ -7,6 +7,7 @@ in every time: what hyperfine would measure and take off can be more than a
 short command takes. Nor can a peak below that of bash be seen."""
 
 import json
+import mmap
 import os
 import random
 import shlex
@@ -16,10 +17,26 @@ import time
 from pathlib import Path
 
 from lib.case import Skipped, installed, missing
+from lib.machine import field
 
 
 class Failed(Exception):
     """A command that did not succeed, and what it said."""
+
+
+def hold_memory(but):
+    """All memory but so many bytes, until the result is let go. A virtual
+    machine may give free memory back to its host all the time, and the command
+    that happens to meet such pages waits while they are lent again: seconds.
+    With little free there is nothing to give back."""
+    available = int(field("/proc/meminfo", "MemAvailable").split()[0]) << 10
+    if available <= but:
+        return None
+    memory = mmap.mmap(-1, available - but,
+                       flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for page in range(0, len(memory), mmap.PAGESIZE):
+        memory[page] = 1
+    return memory
 
 
 def blocks(folder):

@@ -4,6 +4,7 @@
 #include "formats/codecs/codec.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "formats/codecs/block.h"
@@ -29,7 +30,14 @@
 struct block_encoder {
 	const struct block_library *library;
 	void *state;
+	bool try_all; /* a level was asked for: whatever can be had */
 };
+
+/* Bytes and words that are looked at before a block is encoded, and how much
+ * less even than chance would have it their values may be, in percent. */
+#define SAMPLE_BYTES 4096u
+#define SAMPLE_WORDS 1024u
+#define EVEN_PERCENT 106u
 
 struct block_decoder {
 	const struct block_library *library;
@@ -110,12 +118,62 @@ struct block_encoder *block_encoder_open(enum block_codec_id id,
 	struct block_encoder *encoder = mem_zalloc(sizeof *encoder);
 	encoder->library = choice.library;
 	encoder->state = state;
+	/* zstd sees for itself. */
+	encoder->try_all = options->level || id == BLOCK_ZSTD;
 	return encoder;
+}
+
+/* All values equally often, as compressed and encrypted data have them: the
+ * sum of the squared counts is then about n * n / 256 + n. */
+static bool is_even(const unsigned char *in, size_t len)
+{
+	const uint64_t chance = (uint64_t)SAMPLE_BYTES * SAMPLE_BYTES / 256 +
+				SAMPLE_BYTES;
+	uint32_t count[256] = { 0 };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < SAMPLE_BYTES; i++)
+		count[in[i * (len / SAMPLE_BYTES)]]++;
+	for (unsigned i = 0; i < 256; i++)
+		sum += (uint64_t)count[i] * count[i];
+	return sum * 100 < chance * EVEN_PERCENT;
+}
+
+/* Is a word of those at even distances there twice? Then something comes
+ * again, however random it looks. */
+static bool repeats(const unsigned char *in, size_t len)
+{
+	uint64_t table[2 * SAMPLE_WORDS] = { 0 }, word;
+
+	for (size_t i = 0; i < SAMPLE_WORDS; i++) {
+		memcpy(&word, in + i * (len / SAMPLE_WORDS), sizeof word);
+		size_t at = (size_t)((word * 0x9e3779b97f4a7c15ULL) >> 32) %
+			    (2 * SAMPLE_WORDS);
+
+		/* Ends: half of the places are free. */
+		while (table[at] && table[at] != word)
+			at = (at + 1) % (2 * SAMPLE_WORDS);
+		if (table[at])
+			return true;
+		table[at] = word;
+	}
+	return false;
+}
+
+/* Deflate needs longest for what it cannot make smaller. */
+static bool is_hopeless(const struct block_encoder *encoder,
+			const unsigned char *in, size_t len)
+{
+	return !encoder->try_all && len >= 8 * SAMPLE_BYTES &&
+	       is_even(in, len) && !repeats(in, len);
 }
 
 int block_encode(struct block_encoder *encoder, const void *in, size_t len,
 		 void *out, size_t room, size_t *out_len, struct err *err)
 {
+	*out_len = 0;
+	if (is_hopeless(encoder, in, len))
+		return 0;
 	if (encoder->library->encode(encoder->state, in, len, out, room,
 				     out_len))
 		return err_set(err, ERR_BUG, "%s cannot encode %zu bytes",

@@ -136,7 +136,13 @@ static void codecs(void)
 			 THREADS));
 }
 
-/* Threads decode ahead of one another, as far as blocks are kept. */
+/* A little more: what else the same threads do. */
+static bool is_about(double weight, double least)
+{
+	return weight >= least && weight < least * 1.02;
+}
+
+/* Four threads decode ahead of one another, as far as blocks are kept. */
 static void blocks(void)
 {
 	struct wish wish = { .from = "qcow2", .size = 4 * GB, .wrap = "xz",
@@ -146,18 +152,18 @@ static void blocks(void)
 	double rest = C.metadata_us / 4;
 
 	wish.block = 2 << 20;
-	CHECK(is(weigh(&wish, false, id), decode / 2 + rest));
+	CHECK(is_about(weigh(&wish, false, id), decode / 4 + rest));
 	wish.block = 24 << 20;
-	CHECK(is(weigh(&wish, false, id), decode / 2 + rest));
+	CHECK(is_about(weigh(&wish, false, id), decode / 4 + rest));
 	wish.block = 0;
-	CHECK(is(weigh(&wish, false, id), decode / 2 + rest));
+	CHECK(is_about(weigh(&wish, false, id), decode / 4 + rest));
 	/* One of these is all that is kept. */
 	wish.block = 60 << 20;
 	CHECK(is(weigh(&wish, false, id), decode + rest));
 	wish.block = 24 << 20;
 	/* In disorder most are decoded again. */
 	wish.redecode = 3;
-	CHECK(is(weigh(&wish, false, id), decode * 3 / 2 + rest));
+	CHECK(is_about(weigh(&wish, false, id), decode * 3 / 4 + rest));
 	wish.redecode = 12;
 	CHECK(weigh(&wish, false, id) > 3 * decode);
 	/* As a stream all threads decode xz, but for an old liblzma's, and
