@@ -91,14 +91,19 @@ const struct transition transition_decompress = {
 /* What most programs make, where the index was not looked into. */
 #define TYPICAL_BLOCK ((double)(24 * MIB))
 
+/* So much of their time threads decode where blocks are longer than what each
+ * of them reads at a time: the rest they wait, at the ends of blocks. */
+#define LONG_BLOCKS_SHARE 0.8
+
 /* How many threads decode at a time: in order they go on with the blocks
  * behind the one that is waited for, as many as are kept. */
 static double at_once(const struct price_list *list)
 {
 	double block = list->image.block ? (double)list->image.block
 					 : TYPICAL_BLOCK;
+	double share = block > 2 * (double)UNIT_LEN ? LONG_BLOCKS_SHARE : 1;
 
-	return fmin(list->threads,
+	return fmin(share * list->threads,
 		    fmax(floor((double)WRAP_RANDOM_CACHE / block), 1));
 }
 

@@ -46,14 +46,9 @@ static const struct row rows[] = {
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 1 << 20,
 	    .to = "raw" },
 	  .id = "decompress-blocks,convert" },
+	/* As a stream liblzma decodes as many at once, and nobody waits. */
 	{ .what = "4 of blocks much longer than the units",
 	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 24 << 20,
-	    .to = "raw" },
-	  .id = "decompress-blocks,convert" },
-	/* Where one block is all that is kept, one thread decodes it; as a
-	 * stream liblzma decodes several at once. */
-	{ .what = "4 of blocks longer than are kept",
-	  .wish = { Q2, .wrap = "xz", .blocks = true, .block = 60 << 20,
 	    .to = "raw" },
 	  .id = "decompress,convert-scattered", .temp = true },
 	{ .what = "4 zstd, whose stream has one thread only",

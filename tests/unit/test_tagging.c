@@ -403,6 +403,7 @@ static int run_bytes(struct text in, bool seekable, bool stated,
 	job->threads = 2;
 	job->memory = 64 * MIB;
 	struct run run = { .job = job, .input = source, .output_fd = fd,
+			   .direct_fd = -1,
 			   .data_fd = -1, .spool_fd = -1, .events = &events };
 	err->message[0] = '\0';
 	result = run_job(&run, done, err);
