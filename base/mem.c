@@ -10,21 +10,26 @@
 
 #include "base/checked.h"
 
-static void *or_abort(void *memory)
+__attribute__((weak)) void mem_exhausted(void)
+{
+	abort();
+}
+
+static void *or_give_up(void *memory)
 {
 	if (!memory)
-		abort();
+		mem_exhausted();
 	return memory;
 }
 
 void *mem_zalloc(size_t len)
 {
-	return or_abort(calloc(1, len ? len : 1));
+	return or_give_up(calloc(1, len ? len : 1));
 }
 
 char *mem_strdup(const char *text)
 {
-	return or_abort(strdup(text));
+	return or_give_up(strdup(text));
 }
 
 char *mem_printf(const char *format, ...)
@@ -36,12 +41,12 @@ char *mem_printf(const char *format, ...)
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	return or_abort(text);
+	return or_give_up(text);
 }
 
 void *mem_resize(void *memory, size_t count, size_t size)
 {
-	return or_abort(reallocarray(memory, count ? count : 1, size));
+	return or_give_up(reallocarray(memory, count ? count : 1, size));
 }
 
 void *mem_capped(uint64_t count, uint64_t size, uint64_t cap,
@@ -64,7 +69,7 @@ void *mem_capped(uint64_t count, uint64_t size, uint64_t cap,
 
 void *mem_buffer(size_t len)
 {
-	return or_abort(aligned_alloc(4096, round_up(len ? len : 1, 4096)));
+	return or_give_up(aligned_alloc(4096, round_up(len ? len : 1, 4096)));
 }
 
 void mem_free_pointer(void *pointer)

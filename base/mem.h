@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocation, and the scope macros. Small allocations of our own abort when
+/* Allocation, and the scope macros. Small allocations of our own give up when
  * memory is out; a size that came from a file goes through mem_capped. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -9,12 +9,16 @@
 
 #include "base/err.h"
 
-/* Zeroed memory; never NULL (aborts). For sizes our own code chose. */
+/* What happens then: abort(). A program that knows better has a function of
+ * this name itself; it is called in any thread and must not allocate. */
+void mem_exhausted(void) __attribute__((noreturn));
+
+/* Zeroed memory; never NULL (mem_exhausted). For sizes our own code chose. */
 void *mem_zalloc(size_t len);
 char *mem_strdup(const char *text);
 char *mem_printf(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
-/* `count` elements of `size` bytes; aborts on overflow or when out. */
+/* `count` elements of `size` bytes; gives up on overflow or when out. */
 void *mem_resize(void *memory, size_t count, size_t size);
 
 /* Zeroed memory for count * size bytes where a file gave the numbers: fails

@@ -31,6 +31,9 @@ static int conversation_over(struct conductor *conductor, struct err *err)
 			       "the worker was ended by signal "
 			       "%d (%s)",
 			       WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (WEXITSTATUS(status) == err_status(ERR_TEMPORARY))
+		return err_set(err, ERR_TEMPORARY,
+			       "the worker ran out of memory");
 	return err_set(err, ERR_BUG, "the worker ended with status %d",
 		       WEXITSTATUS(status));
 }
@@ -263,8 +266,13 @@ int conversation_hear(struct conductor *conductor, enum protocol_type last,
 		/* Nonsense in the frame: no more of it is wanted. */
 		if (result < 0 && conductor->worker > 0)
 			kill(conductor->worker, SIGKILL);
-		if (result <= 0)
-			return conversation_over(conductor, err);
+		if (result <= 0) {
+			conversation_over(conductor, err);
+			/* If the reason is ours, its end is not it. */
+			if (result < 0 && broken.kind != ERR_IO)
+				*err = broken;
+			return -1;
+		}
 		result = 0;
 		if (protocol_check(message.type, message.body, message.len,
 				   err) < 0) {

@@ -140,6 +140,7 @@ int conversion_open(struct conversion *conversion, struct err *err)
 	}
 	if (!conversion->out)
 		return err_in(err, "%s", conversion->output);
+	signals_watch_output(conversion->out, NULL);
 	if (settings->if_changed &&
 	    output_kind(conversion->out) != OUTPUT_FILE)
 		return err_set(err, ERR_USAGE,

@@ -43,6 +43,14 @@ static struct depfile *list_files(const struct conversion *list,
 	return depfile;
 }
 
+/* The first `count` were committed, and should not have been. */
+static void withdraw(struct conversion *list, unsigned count)
+{
+	while (count-- > 0)
+		if (owns_output(list, count))
+			parts_withdraw(list[count].parts);
+}
+
 /* All that can fail early has, before the first of several gets its name;
  * where one does not get it, those before lose theirs. */
 static int commit_outputs(struct conversion *list, unsigned count,
@@ -58,28 +66,13 @@ static int commit_outputs(struct conversion *list, unsigned count,
 			break;
 	if (i == count)
 		return 0;
-	while (i-- > 0)
-		output_withdraw(list[i].out);
+	withdraw(list, i);
 	return -1;
 }
 
-static int commit(struct conversion *list, unsigned count, struct err *err)
+/* What is said when all is done; to a pipe that nobody reads it was not. */
+static int tell(struct conversion *list, unsigned count, struct err *err)
 {
-	struct depfile *depfile = list_files(list, count);
-	int result = depfile ? depfile_check(depfile, list->output, err) : 0;
-	uint64_t begin = trace_now();
-
-	if (!result)
-		result = commit_outputs(list, count, err);
-	list->committing = trace_now() - begin;
-	trace_file_span(list->trace, "commit", begin);
-	if (!result && depfile &&
-	    depfile_write(depfile, list->settings->depfile, list->output,
-			  err) < 0)
-		result = err_in(err, "%s", list->settings->depfile);
-	depfile_close(depfile);
-	if (result < 0)
-		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		conversion_tell_losses(&list[i]);
 		conversion_tell_digest(&list[i]);
@@ -88,6 +81,40 @@ static int commit(struct conversion *list, unsigned count, struct err *err)
 	}
 	if (fflush(stdout) || ferror(stdout))
 		return err_sys(err, ERR_IO, "standard output");
+	return 0;
+}
+
+static int write_depfile(const struct conversion *list,
+			 const struct depfile *depfile, struct err *err)
+{
+	const char *path = list->settings->depfile;
+
+	return depfile && depfile_write(depfile, path, list->output, err) < 0
+		       ? err_in(err, "%s", path)
+		       : 0;
+}
+
+static int commit(struct conversion *list, unsigned count, struct err *err)
+{
+	struct depfile *depfile = list_files(list, count);
+	int result = depfile ? depfile_check(depfile, list->output, err) : 0;
+	uint64_t begin = trace_now();
+	bool named;
+
+	if (!result)
+		result = commit_outputs(list, count, err);
+	list->committing = trace_now() - begin;
+	trace_file_span(list->trace, "commit", begin);
+	named = !result;
+	if (!result)
+		result = write_depfile(list, depfile, err);
+	depfile_close(depfile);
+	if (!result)
+		result = tell(list, count, err);
+	if (result < 0 && named)
+		withdraw(list, count);
+	if (result < 0)
+		return -1;
 	for (unsigned i = 0; i < count; i++)
 		if (conversion_consume(&list[i], err) < 0)
 			return -1;

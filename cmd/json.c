@@ -30,7 +30,7 @@ static struct json_object *inner(struct json *json)
 static struct json *outer(struct json_object *object)
 {
 	if (!object)
-		abort(); /* out of memory, as base/mem.h does */
+		mem_exhausted();
 	return (struct json *)object;
 }
 
@@ -93,7 +93,7 @@ static struct json *make_text(const char *text)
 void json_put(struct json *object, const char *key, struct json *take)
 {
 	if (json_object_object_add(inner(object), key, inner(take)))
-		abort();
+		mem_exhausted();
 }
 
 void json_put_text(struct json *object, const char *key, const char *text)
@@ -119,7 +119,7 @@ void json_put_bool(struct json *object, const char *key, bool value)
 void json_add(struct json *list, struct json *take)
 {
 	if (json_object_array_add(inner(list), inner(take)))
-		abort();
+		mem_exhausted();
 }
 
 void json_add_text(struct json *list, const char *text)
@@ -145,7 +145,7 @@ static void print(FILE *out, struct json *take, int flags)
 		inner(take), flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	if (!text)
-		abort();
+		mem_exhausted();
 	fputs(text, out);
 	json_object_put(inner(take));
 }

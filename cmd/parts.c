@@ -69,6 +69,8 @@ struct output *parts_add(struct parts_list *parts, const char *name,
 			 struct err *err)
 {
 	AUTO_FREE char *path = beside(parts->path, name);
+	/* Before the file: without memory nobody knew of it. */
+	AUTO_FREE struct part *made = mem_zalloc(sizeof *made);
 	struct output *output = output_open(path, &parts->options, err);
 	struct part *part;
 
@@ -78,7 +80,7 @@ struct output *parts_add(struct parts_list *parts, const char *name,
 	}
 	if (refuse_same(parts, output, path, err) < 0)
 		return output_close(output);
-	part = mem_zalloc(sizeof *part);
+	part = STEAL(made);
 	part->name = STEAL(path);
 	part->output = output;
 	part->next = parts->first;
@@ -168,6 +170,13 @@ int parts_commit(struct parts_list *parts, struct err *err)
 	for (done = parts->first; done != part; done = done->next)
 		output_withdraw(done->output);
 	return -1;
+}
+
+void parts_withdraw(struct parts_list *parts)
+{
+	output_withdraw(parts->main);
+	for (struct part *part = parts->first; part; part = part->next)
+		output_withdraw(part->output);
 }
 
 void parts_abandon(const struct parts_list *parts)

@@ -27,8 +27,12 @@ struct output *parts_add_made(struct parts_list *parts, const char *name,
 struct parts *parts_direct(struct parts_list *parts, bool sync);
 
 /* The bytes of all reach the disk, then the names are given, parts first.
- * After a failure the names that were free are free again. */
+ * After a failure it is as it was before, as far as output_withdraw can. */
 int parts_commit(struct parts_list *parts, struct err *err);
+
+/* After a parts_commit that went well: all as it was before, the image first;
+ * as far as output_withdraw can. */
+void parts_withdraw(struct parts_list *parts);
 
 /* Async-signal-safe: remove what has a name already. Accepts NULL. */
 void parts_abandon(const struct parts_list *parts);

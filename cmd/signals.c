@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns what happens on a signal. Everything a handler touches is here. */
+/* Owns what happens on a signal, and when memory is out. Everything a handler
+ * touches is here. */
 #include "cmd/signals.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cmd/jobserver.h"
 
 /* Each input has a worker and, where it is remote, who serves it; an appliance
@@ -15,6 +18,7 @@
 #define WATCHED 64
 
 static volatile pid_t owner; /* who installed the handlers */
+static volatile bool child;  /* this process is one: it has no output */
 static volatile pid_t watched[WATCHED];
 static struct output *volatile watched_output;
 static struct parts_list *volatile watched_parts;
@@ -28,12 +32,8 @@ static void say(const char *text)
 		return;
 }
 
-static void on_signal(int number)
+static void leave_nothing(void)
 {
-	/* A child that has not yet said what it wants: the output is not its
-	 * to remove, and one line is enough. */
-	if (getpid() != owner)
-		_exit(128 + number);
 	for (unsigned i = 0; i < WATCHED; i++)
 		if (watched[i] > 0)
 			kill(watched[i], SIGKILL);
@@ -41,6 +41,26 @@ static void on_signal(int number)
 	if (watched_output)
 		output_abandon(watched_output);
 	parts_abandon(watched_parts);
+}
+
+/* In any thread of any of the processes: there is no way back from here. What
+ * a child ends with says enough. */
+void mem_exhausted(void)
+{
+	if (!child && (!owner || getpid() == owner)) {
+		leave_nothing();
+		say("imgconv: out of memory\n");
+	}
+	_exit(err_status(ERR_TEMPORARY));
+}
+
+static void on_signal(int number)
+{
+	/* A child that has not yet said what it wants: the output is not its
+	 * to remove, and one line is enough. */
+	if (getpid() != owner)
+		_exit(128 + number);
+	leave_nothing();
 	say("imgconv: interrupted\n");
 	signal(number, SIG_DFL);
 	raise(number);
@@ -64,6 +84,7 @@ void signals_setup(void)
 
 void signals_worker(void)
 {
+	child = true;
 	/* A terminal's ^C reaches the whole group; the conductor acts. */
 	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
 		signal(fatal[i], SIG_IGN);

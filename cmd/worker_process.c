@@ -88,18 +88,16 @@ int worker_process_start(struct conductor *conductor, bool all_libraries,
 	return start(conductor, libraries, err);
 }
 
-bool worker_process_again(struct conductor *conductor, const struct err *why)
+bool worker_process_again(struct conductor *conductor, struct err *err)
 {
-	struct err ignored;
-
-	if (why->kind != ERR_LIBRARY ||
+	if (err->kind != ERR_LIBRARY ||
 	    conductor->settings->sandbox == SANDBOX_OFF ||
 	    (conductor->libraries & LIBRARY_ARCHIVE))
 		return false;
 	worker_process_end(conductor);
 	return !start(conductor,
 		      conductor->libraries | LIBRARY_ARCHIVE | LIBRARY_XML,
-		      &ignored);
+		      err);
 }
 
 void worker_process_end(struct conductor *conductor)

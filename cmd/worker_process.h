@@ -13,8 +13,9 @@
 int worker_process_start(struct conductor *conductor, bool all_libraries,
 			 struct err *err);
 /* It failed because a library was not loaded that could be: another one is
- * started, with all of them. False: that is no way out. */
-bool worker_process_again(struct conductor *conductor, const struct err *why);
+ * started, with all of them. False: that is no way out, or it could not be
+ * started, which `err` says then. */
+bool worker_process_again(struct conductor *conductor, struct err *err);
 void worker_process_end(struct conductor *conductor);
 
 #endif

@@ -177,7 +177,7 @@ static int receive_body(int channel, struct channel_message *out,
 		return 0;
 	out->body = malloc(out->len);
 	if (!out->body)
-		return err_set(err, ERR_LIMIT,
+		return err_set(err, ERR_TEMPORARY,
 			       "no memory for a message of %u bytes", out->len);
 	return receive_rest(channel, out->body, out->len, err);
 }

@@ -21,7 +21,7 @@ struct digest {
 static void must(int result)
 {
 	if (result != 1)
-		abort();
+		mem_exhausted();
 }
 
 static const struct {

@@ -177,6 +177,15 @@ static int file_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	return write_zeros(sink, offset, length, err);
 }
 
+int files_flush(int fd, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0 && close(copy) && errno != EINTR)
+		return err_sys(err, ERR_IO, "cannot be written");
+	return 0;
+}
+
 /* XFS gives writes that make a file longer more room than they need, which
  * stays where holes should be: of 1.5 GiB a quarter of which is holes, nearly
  * all was taken, and 1.1 GiB with the length set before. */
@@ -193,12 +202,18 @@ static int leave_cache(struct sink *sink, struct err *err)
 	return page_trail_end(((struct file_sink *)sink)->trail, err);
 }
 
+/* The close that comes later cannot say any more what went wrong. */
 static int file_finish(struct sink *sink, uint64_t size, struct err *err)
 {
-	if (ftruncate(file_fd(sink), (off_t)size))
+	int result;
+
+	do
+		result = ftruncate(file_fd(sink), (off_t)size);
+	while (result && errno == EINTR);
+	if (result)
 		return err_sys(err, ERR_IO, "cannot set the size to %llu bytes",
 			       ULL(size));
-	return leave_cache(sink, err);
+	return leave_cache(sink, err) ? -1 : files_flush(file_fd(sink), err);
 }
 
 static void file_close(struct sink *sink)
@@ -301,9 +316,15 @@ static int append_write(struct sink *sink, const void *buf, size_t len,
 	return 0;
 }
 
+static int append_finish(struct sink *sink, uint64_t size, struct err *err)
+{
+	(void)size;
+	return leave_cache(sink, err) ? -1 : files_flush(file_fd(sink), err);
+}
+
 static const struct sink_ops append_ops = {
 	.write = append_write,
-	.finish = device_finish,
+	.finish = append_finish,
 	.close = file_close,
 };
 

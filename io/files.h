@@ -69,6 +69,11 @@ struct sink *files_image_sink(int take_fd,
  * file that others write to as well. Writing starts where `fd` stands. */
 struct sink *files_stream_sink(int take_fd);
 
+/* Network file systems report late write errors when a descriptor closes:
+ * closes a copy of `fd`. Such an error is told once, so before that of a last
+ * close is lost. ERR_IO. */
+int files_flush(int fd, struct err *err);
+
 /* A seekable sink in memory, for tests and small images; its bytes. */
 struct sink *files_memory_sink(void);
 const unsigned char *files_memory_bytes(struct sink *sink, size_t *len);

@@ -6,7 +6,8 @@
  * States of a file: *unnamed* (O_TMPFILE), *sibling* (it has the name in
  * `sibling`), *committed*. `sibling` is filled in before the name is made and
  * `has_sibling` is cleared after it is gone, and removal compares the inode:
- * so a signal at any moment removes what is there, and nothing else.
+ * so a signal at any moment removes what is there, and nothing else. What a
+ * committed output replaced has the sibling's name until the end.
  */
 #include "io/output.h"
 
@@ -180,8 +181,10 @@ static int try_named(struct output *output, struct err *err)
 		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
 			       "cannot create a file in %s",
 			       output->target.dir);
-	if (note_inode(output, err))
+	if (note_inode(output, err)) {
+		unlinkat(output->dir_fd, output->sibling, 0);
 		return -1;
+	}
 	output->has_sibling = 1;
 	if (!fstatat(output->dir_fd, output->sibling, &st,
 		     AT_SYMLINK_NOFOLLOW) &&
@@ -376,7 +379,15 @@ struct output *output_close(struct output *output)
 
 void output_abandon(struct output *output)
 {
-	if (output->has_sibling)
-		sibling_remove(output->dir_fd, output->sibling, output->dev,
-			       output->ino);
+	struct stat st;
+
+	if (!output->has_sibling)
+		return;
+	sibling_remove(output->dir_fd, output->sibling, output->dev,
+		       output->ino);
+	/* Where the name is ours already they have changed places. */
+	if (!fstatat(output->dir_fd, output->target.name, &st,
+		     AT_SYMLINK_NOFOLLOW) &&
+	    st.st_dev == output->dev && st.st_ino == output->ino)
+		unlinkat(output->dir_fd, output->sibling, 0);
 }

@@ -6,12 +6,13 @@
  *   output_open -> write through output_fd -> [output_commit] -> output_close
  *
  * A new file has no name (O_TMPFILE) until commit links it; with `force` over
- * an existing one it is linked to the sibling `.NAME.imgconv-XXXXXX` and
- * renamed. Where O_TMPFILE or /proc is missing the sibling exists from the
- * start. Stray siblings of killed runs are removed by the next run for the
- * same name (only when no living process holds their lock). Devices are
- * opened exclusively and written in place; "-" is standard output. Symbolic
- * links are followed. Used by the conductor alone.
+ * an existing one it is linked to the sibling `.NAME.imgconv-XXXXXX` and the
+ * two change places: the old file goes when the output is closed. Where
+ * O_TMPFILE or /proc is missing the sibling exists from the start. Stray
+ * siblings of killed runs are removed by the next run for the same name (only
+ * when no living process holds their lock). Devices are opened exclusively
+ * and written in place; "-" is standard output. Symbolic links are followed.
+ * Used by the conductor alone.
  */
 #ifndef IO_OUTPUT_H
 #define IO_OUTPUT_H
@@ -67,15 +68,17 @@ int output_adopt(struct output *output, const char *path, struct err *err);
  * each. */
 int output_settle(struct output *output, struct err *err);
 
-/* Take a committed new file's name away again: what belongs to it could not
- * be committed. What replaced something stays. */
+/* Take a committed file's name away again and give it back to what it
+ * replaced: what belongs to it could not be committed. What replaced something
+ * stays where the file system cannot exchange names, and where it was adopted. */
 void output_withdraw(struct output *output);
 
 /* Will both come to be the same file? */
 bool output_same(const struct output *a, const struct output *b);
 
 /* output_settle, if it was not called; give it its name, fsync the directory.
- * The output is still to be closed. A failure leaves the old state. */
+ * The output is still to be closed. A failure leaves the old state, as far as
+ * output_withdraw can. */
 int output_commit(struct output *output, struct err *err);
 
 /* Close; without a successful commit nothing is left behind (removes only

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/files.h"
 #include "io/output.h"
 #include "io/output_private.h"
 
@@ -41,16 +42,6 @@ static int sync_fd(int fd, const char *what, struct err *err)
 	if (errno == EINVAL || errno == EROFS || errno == EBADF)
 		return 0;
 	return err_sys(err, ERR_IO, "%s did not reach the disk", what);
-}
-
-/* Network file systems report late write errors when a descriptor closes. */
-static int flush_fd(int fd, struct err *err)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy >= 0 && close(copy) && errno != EINTR)
-		return err_sys(err, ERR_IO, "cannot be written");
-	return 0;
 }
 
 static int link_unnamed(const struct output *output, const char *name)
@@ -92,20 +83,48 @@ static int rename_new(int from_fd, const char *from, int dir_fd,
 	return unlinkat(from_fd, from, 0);
 }
 
+/* The two change places: what was there is kept until the output is closed. */
+static int exchange(const struct output *output)
+{
+	return renameat2(output->dir_fd, output->sibling, output->dir_fd,
+			 output->target.name, RENAME_EXCHANGE);
+}
+
+/* By a plain rename where nothing is there any more, or the file system
+ * cannot exchange. What a rename would refuse is a directory. */
+static int replace(struct output *output)
+{
+	struct stat st;
+
+	if (!exchange(output)) {
+		if (fstatat(output->dir_fd, output->sibling, &st,
+			    AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode)) {
+			output->replaced = true;
+			return 0;
+		}
+		exchange(output);
+		errno = EISDIR;
+		return -1;
+	}
+	if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
+		return -1;
+	return renameat(output->dir_fd, output->sibling, output->dir_fd,
+			output->target.name);
+}
+
 static int name_sibling(struct output *output, struct err *err)
 {
-	const char *name = output->target.name;
 	int result;
 
 	if (output->force)
-		result = renameat(output->dir_fd, output->sibling,
-				  output->dir_fd, name);
+		result = replace(output);
 	else
 		result = rename_new(output->dir_fd, output->sibling,
-				    output->dir_fd, name);
+				    output->dir_fd, output->target.name);
 	if (result)
 		return errno == EEXIST ? exists_now(err) : cannot_name(err);
-	output->has_sibling = 0;
+	if (!output->replaced)
+		output->has_sibling = 0;
 	return 0;
 }
 
@@ -159,7 +178,15 @@ static int name_adopted(struct output *output, struct err *err)
 	if (result)
 		return err_sys(err, err_kind_of_errno(errno, ERR_CREATE),
 			       "cannot rename %s", path);
-	return output->sync ? sync_old_dir(path, err) : 0;
+	return 0;
+}
+
+/* Names are there when their folders are. */
+static int sync_dirs(const struct output *output, struct err *err)
+{
+	if (output->adopted && sync_old_dir(output->adopted, err))
+		return -1;
+	return sync_fd(output->dir_fd, "its folder", err);
 }
 
 static int commit_file(struct output *output, struct err *err)
@@ -174,7 +201,11 @@ static int commit_file(struct output *output, struct err *err)
 		result = name_unnamed(output, err);
 	if (result)
 		return -1;
-	return output->sync ? sync_fd(output->dir_fd, "its folder", err) : 0;
+	output->named = !output->replaced && !output->target.exists;
+	if (!output->sync || !sync_dirs(output, err))
+		return 0;
+	output_withdraw(output);
+	return -1;
 }
 
 int output_adopt(struct output *output, const char *path, struct err *err)
@@ -248,7 +279,7 @@ int output_settle(struct output *output, struct err *err)
 		return 0;
 	if (output->sync && sync_fd(output->fd, "the output", err))
 		return -1;
-	if (flush_fd(output->fd, err))
+	if (files_flush(output->fd, err))
 		return -1;
 	output->settled = true;
 	return 0;
@@ -264,16 +295,18 @@ int output_commit(struct output *output, struct err *err)
 	if (output->kind != OUTPUT_FILE || output->in_place ||
 	    output->unchanged)
 		return 0;
-	if (commit_file(output, err))
-		return -1;
-	output->named = !output->adopted && !output->target.exists;
-	return 0;
+	return commit_file(output, err);
 }
 
 void output_withdraw(struct output *output)
 {
-	if (output->named)
-		sibling_remove(output->dir_fd, output->target.name, output->dev,
-			       output->ino);
-	output->named = false;
+	const char *name = output->target.name;
+
+	if (output->named && output->adopted)
+		rename_new(output->dir_fd, name, AT_FDCWD, output->adopted);
+	else if (output->named)
+		sibling_remove(output->dir_fd, name, output->dev, output->ino);
+	else if (output->replaced)
+		exchange(output);
+	output->named = output->replaced = false;
 }

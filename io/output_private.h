@@ -18,6 +18,7 @@ struct output {
 	bool settled; /* synced: what is left is the name */
 	bool tried; /* to commit; there is no second time */
 	bool named; /* it has its name, and nothing had it before */
+	bool replaced; /* it has its name; what had it is at `sibling` */
 	int fd;
 	struct target target; /* empty for standard output */
 	int dir_fd;	      /* a new file's folder, or -1 */

@@ -43,16 +43,20 @@ struct worker {
 	struct worker_references references;
 	struct timespec told;
 	struct err refusal; /* of every request; ERR_NONE: it serves */
+	bool mute; /* something could not be said: it must end */
 };
 
-/* A conductor that is gone is noticed when its answer is waited for. */
+/* Whoever waits for what was lost must not wait for ever: after this request
+ * the process ends, which the conductor does hear. */
 static void worker_send(struct worker *worker, enum protocol_type type,
 			const void *body, size_t len)
 {
 	struct err ignored;
 
 	pthread_mutex_lock(&worker->sending);
-	channel_send(worker->channel, type, body, len, -1, &ignored);
+	if (!worker->mute &&
+	    channel_send(worker->channel, type, body, len, -1, &ignored) < 0)
+		worker->mute = true;
 	pthread_mutex_unlock(&worker->sending);
 }
 
@@ -455,6 +459,7 @@ int worker_main(int channel, const struct worker_terms *terms)
 	struct worker *worker = mem_zalloc(sizeof *worker);
 	struct channel_message message;
 	struct err err;
+	int heard = 0, status = 0;
 
 	worker->log.emit = worker_note;
 	worker->channel = channel;
@@ -463,7 +468,8 @@ int worker_main(int channel, const struct worker_terms *terms)
 		worker->fd[i] = -1;
 	worker_references_init(&worker->references, channel, &worker->log);
 	close_in(worker, terms);
-	while (channel_receive(channel, &message, &err) > 0) {
+	while (!worker->mute &&
+	       (heard = channel_receive(channel, &message, &err)) > 0) {
 		serve(worker, &message);
 		if (message.fd >= 0)
 			close(message.fd);
@@ -477,7 +483,11 @@ int worker_main(int channel, const struct worker_terms *terms)
 			close(worker->fd[i]);
 	worker_references_clear(&worker->references);
 	pthread_mutex_destroy(&worker->sending);
+	if (heard < 0)
+		status = err_status(err.kind);
+	if (worker->mute)
+		status = err_status(ERR_IO);
 	free(worker);
 	close(channel);
-	return 0;
+	return status;
 }

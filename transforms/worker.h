@@ -17,8 +17,9 @@ struct worker_terms {
 
 /* Close itself in, tell the posture, serve requests until the conductor closes
  * the socket: where it could not be closed in as demanded, by refusing each.
- * Returns the exit status of the process: 0, whatever was answered. To be
- * called by the process's one thread, unless the sandbox is off. */
+ * Returns the exit status of the process: 0, whatever was answered, or that of
+ * the failure of the socket itself. To be called by the process's one thread,
+ * unless the sandbox is off. */
 int worker_main(int channel, const struct worker_terms *terms);
 
 #endif

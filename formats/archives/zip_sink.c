@@ -133,6 +133,8 @@ static int begin(struct zip *zip, const struct zip_member *member,
 	char level[2] = { (char)('0' + (member->level ? member->level : 1)) };
 	int status = ARCHIVE_OK;
 
+	if (!entry)
+		mem_exhausted();
 	lib->archive_write_set_format_zip(zip->archive);
 	lib->archive_write_set_format_option(zip->archive, "zip",
 					     "compression", "deflate");

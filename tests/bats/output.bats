@@ -235,6 +235,23 @@ prepare() {
 	equal "in.raw message out.qcow2 pipe " "$(files)"
 }
 
+@test "what fails after the output has its name takes it back" {
+	make_odd_disk in.raw
+	echo old >old.raw
+	fails 73 "none/out.d: *" -MF none/out.d in.raw out.raw
+	fails 73 "none/out.d: *" -MF none/out.d --force in.raw old.raw
+	# A monolithic one, and two files that appear together.
+	for out in out.qcow2 "-o subformat=twoGbMaxExtentFlat out.vmdk"; do
+		# shellcheck disable=SC2086
+		run -74 bash -c '"$@" >/dev/full' - "$IMGCONV" -q --digest \
+			in.raw $out
+	done
+	run -74 bash -c '"$@" >/dev/full' - "$IMGCONV" -q --digest --force \
+		in.raw old.raw
+	equal old "$(cat old.raw)"
+	equal "in.raw old.raw " "$(files)"
+}
+
 @test "an image is not its own data file" {
 	pattern in.raw 3M 0 100000 head
 	ln -s . here

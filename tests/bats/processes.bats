@@ -19,12 +19,14 @@ traced() {
 
 # by_worker: the calls with names of all processes and threads but the first;
 # not those on a descriptor, whose name is empty, not what comes before there
-# is a worker, and not the second half of a call that was interrupted.
+# is a worker, not threads, and not the second half of a call that was
+# interrupted.
 by_worker() {
 	local first
 	first=$(head -n 1 trace | cut -d' ' -f1)
 	awk -v first="$first" '$1 != first' trace |
-		grep -vE 'stat[a-z0-9]*\([0-9]+, ""|<\.\.\. .* resumed>' || true
+		grep -vE 'stat[a-z0-9]*\([0-9]+, ""|clone\(|<\.\.\. .* resumed>' ||
+		true
 }
 
 # for_writing: what was opened, or tried to be, for anything but reading.

@@ -429,10 +429,43 @@ static void test_killed(void)
 				killed_child("image", stage);
 			CHECK(waitpid(child, &status, 0) == child);
 			CHECK(WIFSIGNALED(status));
-			CHECK_EQ(names(), old || stage == 2);
 			if (old || stage == 2)
 				check_content("image",
 					      stage == 2 ? "new" : "old");
+			/* What was replaced may still be there. */
+			CHECK(names() <= (unsigned)(old || stage == 2) +
+						 (old && stage == 2));
+			output_close(open_ok("image", &forced));
+			CHECK_EQ(names(), old || stage == 2);
+			wipe();
+		}
+}
+
+/* Committed, and taken back because something else could not be. */
+static void test_withdraw(void)
+{
+	for (int old = 0; old < 2; old++)
+		for (int consume = 0; consume < 2; consume++) {
+			struct output *output;
+			struct err err;
+
+			if (old && consume)
+				continue;
+			if (old)
+				put("image", "old");
+			put("input", "input");
+			output = open_ok("image", &forced);
+			write_text(output, "new");
+			if (consume)
+				CHECK(!output_adopt(output, "input", &err));
+			CHECK(!output_commit(output, &err));
+			check_content("image", consume ? "input" : "new");
+			output_withdraw(output);
+			output_close(output);
+			check_content("input", "input");
+			CHECK_EQ(names(), 1 + old);
+			if (old)
+				check_content("image", "old");
 			wipe();
 		}
 }
@@ -513,6 +546,7 @@ int main(void)
 	test_strays();
 	test_long_name();
 	test_killed();
+	test_withdraw();
 	test_signal();
 	CHECK(!chdir("/") && !rmdir(path ? path : dir));
 	free(path);
