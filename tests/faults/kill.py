@@ -8,6 +8,7 @@ gets its name. The output is then absent, or as it was, or right, and nothing
 lies beside it but, with --force and where there are no unnamed files, one
 sibling, which the next run removes. The seed is printed.
 """
+import fcntl
 import os
 import random
 import signal
@@ -101,6 +102,11 @@ class Killer:
         for name, content in names.items():
             if content not in (self.place.right.get(name), before.get(name)):
                 return f"half of {name}", killed, False
+        # A descriptor on its way between the two is closed a moment after
+        # both are gone, and its lock with it.
+        for name in siblings:
+            if not self.unlocked(name):
+                return f"{name} stays locked", killed, False
         # And it is in nobody's way.
         again = subprocess.run(self.again(), cwd=self.inputs, env=self.env,
                                stdin=subprocess.DEVNULL,
@@ -111,6 +117,16 @@ class Killer:
             return f"after the next run: {sorted(self.place.content())}", \
                 killed, False
         return None, killed, names == before
+
+    def unlocked(self, name):
+        with open(os.path.join(self.place.folder, name), "rb") as file:
+            for _ in range(500):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return True
+                except BlockingIOError:
+                    time.sleep(0.01)
+        return False
 
     def again(self):
         command = self.place.command()
