@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -190,6 +191,21 @@ int remote_open(const char *name, const struct settings *settings,
 	}
 }
 
+/* One that serves nobody any more ends by itself, at once unless it waits for
+ * its server: no reason to wait for that as well. */
+static void end_process(pid_t process)
+{
+	const struct timespec pause = { 0, 2000000 };
+
+	for (unsigned i = 0; i < 50; i++) {
+		if (waitpid(process, NULL, WNOHANG))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	kill(process, SIGKILL);
+	waitpid(process, NULL, 0);
+}
+
 void remote_close(struct remote *remote)
 {
 	if (remote->socket >= 0)
@@ -202,8 +218,7 @@ void remote_close(struct remote *remote)
 	remote->words = remote->file = 0;
 	if (remote->process <= 0)
 		return;
-	kill(remote->process, SIGKILL);
-	waitpid(remote->process, NULL, 0);
+	end_process(remote->process);
 	signals_unwatch_worker(remote->process);
 	remote->process = 0;
 }
