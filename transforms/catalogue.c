@@ -26,6 +26,7 @@ extern const struct transition transition_pack;
 extern const struct transition transition_pack_raw;
 extern const struct transition transition_pack_file;
 extern const struct transition transition_spool;
+extern const struct transition transition_spool_wrapped;
 extern const struct transition transition_test;
 extern const struct transition transition_checksum;
 extern const struct transition transition_check;
@@ -60,6 +61,7 @@ const struct transition *const catalogue[] = {
 	&transition_pack_raw,
 	&transition_pack_file,
 	&transition_spool,
+	&transition_spool_wrapped,
 	&transition_test,
 	&transition_checksum,
 	&transition_check,

@@ -151,7 +151,7 @@ prepare() {
 only_output_written() {
 	local others
 	others=$(grep -E 'O_WRONLY|O_RDWR|O_CREAT|creat\(' calls |
-		grep -vE '= -1 |O_TMPFILE|"/dev/(null|tty)"' |
+		grep -vE '= -1 |O_TMPFILE|"/dev/(null|tty)"|/tmp/tsan[.]' |
 		grep -vF "\"$1\"" | grep -vF "/$1\"" || true)
 	[ -z "$others" ] || fail "$others"
 	# And just one unnamed file, which became the output.
