@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns copying inside the kernel. Does not decide whether it pays.
+ * Owns the sharing of blocks. Does not decide whether it pays.
  *
- * Sharing does. Copying within a file system that cannot share does not: on
+ * Copying by the kernel, where a file system cannot share, does not: on
  * ext4, 1.1 GiB in pieces of a MiB by two threads took 0.57 s and 0.36 s of
  * processor time by copy_file_range, 0.42 s and 0.31 s by pread and pwrite;
  * from the disk 1.5 s and 0.67 s, against 1.1 s and 0.42 s. And nobody sees
- * the zeros. So the pump does not use it.
+ * the zeros. So there is no such thing here.
  */
 #include "io/offload.h"
 
@@ -16,21 +16,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/checked.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "io/spool.h"
 
-/* One call copies at most this much: signals are looked at in between. */
-#define COPY_STEP ((uint64_t)(128 * MIB))
-
 /* A full or broken disk is the same for every other way to copy; all other
  * answers mean that this way is closed. */
-static int unable_or_failed(const char *what, uint64_t to, struct err *err)
+static int unable_or_failed(uint64_t to, struct err *err)
 {
 	if (errno == EIO || errno == ENOSPC || errno == EDQUOT ||
 	    errno == EFBIG)
-		return err_sys(err, ERR_IO, "cannot %s to %llu", what,
+		return err_sys(err, ERR_IO, "cannot share blocks to %llu",
 			       (unsigned long long)to);
 	return OFFLOAD_UNABLE;
 }
@@ -49,31 +44,8 @@ int offload_clone(int in, uint64_t from, int out, uint64_t to, uint64_t length,
 	do
 		result = ioctl(out, FICLONERANGE, &range);
 	while (result && errno == EINTR);
-	return result ? unable_or_failed("share blocks", to, err)
+	return result ? unable_or_failed(to, err)
 		      : OFFLOAD_DONE;
-}
-
-int offload_copy(int in, uint64_t from, int out, uint64_t to, uint64_t length,
-		 struct err *err)
-{
-	off_t in_at = (off_t)from, out_at = (off_t)to;
-
-	while (length) {
-		ssize_t n =
-			copy_file_range(in, &in_at, out, &out_at,
-					(size_t)min_u64(length, COPY_STEP), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return unable_or_failed("copy", (uint64_t)out_at, err);
-		/* The input became shorter, or the file system pretends:
-		 * plain reading finds out and says so. */
-		if (!n)
-			return OFFLOAD_UNABLE;
-		length -= (uint64_t)n;
-	}
-	return OFFLOAD_DONE;
 }
 
 bool offload_can_clone(int in, const char *dir)

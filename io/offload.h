@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying inside the kernel: shared extents where the file system can,
- * copy_file_range otherwise. */
+/* Copying inside the kernel: shared extents, where the file system can. */
 #ifndef IO_OFFLOAD_H
 #define IO_OFFLOAD_H
 
@@ -16,10 +15,6 @@ enum offload_result { OFFLOAD_DONE, OFFLOAD_UNABLE };
  * system, not aligned, not supported. -1: a real failure (ERR_IO). */
 int offload_clone(int in, uint64_t from, int out, uint64_t to,
 		  uint64_t length, struct err *err);
-
-/* The same by copy_file_range; loops until all is copied. */
-int offload_copy(int in, uint64_t from, int out, uint64_t to, uint64_t length,
-		 struct err *err);
 
 /* Can files be shared between the file system of `in` and directory `dir`?
  * Tries with an unnamed file of one block in `dir`; leaves nothing. */

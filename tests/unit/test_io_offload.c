@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Units for temporary files and for copying inside the kernel. Sharing is
+/* Units for temporary files and for sharing blocks. Sharing is
  * only checked where the file system can, and it says so where it cannot. */
 #include <dirent.h>
 #include <fcntl.h>
@@ -65,21 +65,12 @@ static void test_offload(const char *dir)
 	uint32_t *words = malloc(LEN);
 	struct err err;
 	int in = spool_open_fd(dir, &err), out = spool_open_fd(dir, &err);
-	int pipe_[2], result;
+	int pipe_[2];
 
 	for (size_t i = 0; i < LEN / 4; i++)
 		words[i] = (uint32_t)i;
 	CHECK(write(in, words, LEN) == (ssize_t)LEN);
 	free(words);
-	result = offload_copy(in, 1000, out, 17, LEN - 1000, &err);
-	CHECK(result != -1);
-	if (result == OFFLOAD_DONE)
-		CHECK(same(in, out, 1000, 17, LEN - 1000));
-	else
-		printf("no copy_file_range here: not checked\n");
-	/* Past the end of the input: not done, whatever was copied. */
-	CHECK_EQ(offload_copy(in, LEN - 10, out, 0, 20, &err), OFFLOAD_UNABLE);
-	CHECK_EQ(offload_copy(in, 0, out, 0, 0, &err), OFFLOAD_DONE);
 
 	if (offload_can_clone(in, dir)) {
 		CHECK_EQ(offload_clone(in, 0, out, LEN, 1 << 20, &err),
@@ -102,7 +93,6 @@ static void test_offload(const char *dir)
 	CHECK(!offload_can_clone(pipe_[0], dir));
 	CHECK(!offload_can_clone(in, "/nowhere/at/all"));
 	CHECK_EQ(offload_clone(pipe_[0], 0, out, 0, 1, &err), OFFLOAD_UNABLE);
-	CHECK_EQ(offload_copy(pipe_[0], 0, out, 0, 1, &err), OFFLOAD_UNABLE);
 	for (int i = 0; i < 2; i++)
 		close(pipe_[i]);
 	close(in);
