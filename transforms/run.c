@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
@@ -92,6 +93,11 @@ static struct sink *image_sink(const struct run *run, int take_fd, int direct,
 		.direct = direct < 0 ? -1 : run_dup(direct, err),
 	};
 
+	/* What was asked for is not left out without a word. */
+	if (direct >= 0 && options.direct < 0) {
+		close(take_fd);
+		return NULL;
+	}
 	return files_image_sink(take_fd, &options, err);
 }
 
