@@ -268,6 +268,7 @@ static void set_sizes(struct image *image, const struct peeling *peeling,
 
 	image->file_size_known = about->seekable;
 	image->file_size = about->size;
+	image->version = about->version;
 	image->redecode = 1;
 	image->sector_size = 512;
 	image->stored_known = source->size_known;

@@ -43,7 +43,9 @@ static void say(int fd, uint32_t type, uint32_t id, const void *body,
 
 static void say_hello(int fd, uint64_t size, bool seekable)
 {
-	struct remote_hello hello = { size, 1, seekable };
+	struct remote_hello hello = { .size = size,
+				      .size_known = 1,
+				      .seekable = seekable };
 
 	say(fd, REMOTE_HELLO, 0, &hello, sizeof hello);
 }
@@ -162,7 +164,7 @@ static struct source *connect_to(struct server *server, pthread_t *thread)
 	server->fd = pair[1];
 	say_hello(server->fd, SIZE, true);
 	pthread_create(thread, NULL, serve, server);
-	source = remote_source(pair[0], &err);
+	source = remote_source(pair[0], NULL, &err);
 	CHECK(source != NULL);
 	return source;
 }
@@ -214,7 +216,7 @@ static void test_one_failure(void)
 static struct source *open_said(int pair[2], struct err *err)
 {
 	shutdown(pair[1], SHUT_WR);
-	return remote_source(pair[0], err);
+	return remote_source(pair[0], NULL, err);
 }
 
 static void test_stream(void)
@@ -277,7 +279,7 @@ static void test_broken_stream(void)
 
 static void test_no_hello(void)
 {
-	struct remote_hello without_size = { 0, 0, 1 };
+	struct remote_hello without_size = { .seekable = 1 };
 	struct err err;
 
 	for (unsigned how = 0; how < 5; how++) {

@@ -422,6 +422,7 @@ struct writer *simg_create(struct sink *sink,
 		free(simg);
 		return NULL;
 	}
+	simg->writer.place_reads = simg->crc_on;
 	simg->at = simg->survey ? 0 : SIMG_HEADER_LEN;
 	return &simg->writer;
 }
