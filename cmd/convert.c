@@ -14,6 +14,7 @@
 #include "cmd/depfile.h"
 #include "cmd/jobserver.h"
 #include "cmd/machine.h"
+#include "cmd/resume.h"
 #include "cmd/signals.h"
 #include "cmd/stage_table.h"
 #include "cmd/trace_file.h"
@@ -182,8 +183,11 @@ static void prepare(struct conversion *conversion,
 	conversion->server.socket = -1;
 }
 
-static void clear(struct conversion *list, unsigned count)
+static void clear(struct conversion *list, unsigned count, int result,
+		  struct err *err)
 {
+	if (result < 0)
+		resume_end(list, count, err);
 	for (unsigned i = 0; i < count; i++)
 		conductor_close(list[i].conductor);
 	signals_watch_output(NULL, NULL);
@@ -243,7 +247,7 @@ static int run(const struct settings *settings, unsigned count,
 	}
 	if (!result)
 		result = convert(list, count, &err);
-	clear(list, count);
+	clear(list, count, result, &err);
 	free(list);
 	return end(ui, trace, result, &err);
 }
@@ -267,7 +271,7 @@ static int convert_all(const struct settings *settings,
 		list[i].output = disks->disk[i].path;
 	}
 	result = convert(list, disks->count, err);
-	clear(list, disks->count);
+	clear(list, disks->count, result, err);
 	free(own);
 	free(list);
 	return result;

@@ -454,6 +454,39 @@ os.execv(sys.argv[1], sys.argv[1:])' "$IMGCONV" -f raw "$bad/slow/disk.raw" \
 	nothing_at out.raw
 }
 
+@test "--resume: goes on with the same version, and with no other" {
+	here || return 0
+	local url
+	cp "$at/disk.raw" "$at/changing.raw"
+	for url in "$web/changing.raw" "$web/whole/disk.raw.gz"; do
+		run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+			--resume "$url" out.qcow2
+		runs 0 --resume "$url" out.qcow2
+		[[ $stderr == *'goes on behind the '* ]] || fail "$stderr"
+		same_disk qcow2 out.qcow2 raw "$at/disk.raw"
+		rm out.qcow2
+	done
+	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+		--resume "$web/changing.raw" out.qcow2
+	# As long as before.
+	printf changed | dd of="$at/changing.raw" bs=1 seek=7M conv=notrunc \
+		status=none
+	touch -d '+10 seconds' "$at/changing.raw"
+	runs 0 --resume "$web/changing.raw" out.qcow2
+	[[ $stderr != *'goes on'* ]] || fail "$stderr"
+	same_disk qcow2 out.qcow2 raw "$at/changing.raw"
+	rm out.qcow2
+	# With a digest to be met, of what is not read again as well.
+	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" --resume \
+		--checksum "$(sha256sum <"$at/disk.raw" | cut -d" " -f1)" \
+		"$web/disk.raw" out.qcow2
+	runs 0 --resume \
+		--checksum "$(sha256sum <"$at/disk.raw" | cut -d" " -f1)" \
+		"$web/disk.raw" out.qcow2
+	[[ $stderr == *'goes on behind the '* ]] || fail "$stderr"
+	same_disk qcow2 out.qcow2 raw "$at/disk.raw"
+}
+
 @test "--checksum: the file of digests has a URL, the input too" {
 	here || return 0
 	(cd "$at" && sha256sum disk.qcow2 disk.raw >SUMS &&
