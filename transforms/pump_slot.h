@@ -54,6 +54,7 @@ struct pump_feed {
 		uint64_t bytes;
 	} mapped[FEED_SOURCES];
 	struct pump_notes *notes; /* borrowed; or NULL */
+	bool live; /* a slot was placed that no earlier run has stored */
 };
 
 /* What one thread needs: the writer's context, a decoder a codec. */

@@ -143,9 +143,15 @@ int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	return result;
 }
 
-/* What comes now was not stored by an earlier run. */
-static void end_replay(const struct writer *writer)
+/* What comes now was not stored by an earlier run. Said once: afterwards others
+ * write to the sink. */
+static void end_replay(struct pump_feed *feed)
 {
+	struct writer *writer = feed->pump->writer;
+
+	if (feed->live)
+		return;
+	feed->live = true;
 	writer->sink->replay = false;
 	if (writer->data)
 		writer->data->replay = false;
@@ -157,7 +163,7 @@ int pump_finishing(struct pump_feed *feed, struct err *err)
 
 	if (!pump->journal)
 		return 0;
-	end_replay(pump->writer);
+	end_replay(feed);
 	return pump->finish_once ? journal_void(pump->journal, err)
 				 : journal_sync(pump->journal, err);
 }
@@ -168,7 +174,7 @@ static int place(struct pump_feed *feed, struct pump_slot *slot,
 	struct pump *pump = feed->pump;
 
 	if (feed->notes && !slot->recorded)
-		end_replay(pump->writer);
+		end_replay(feed);
 
 	if (pump->progress) {
 		feed->placed += slot->length;

@@ -297,17 +297,17 @@ static void test_lengths(void)
 	close(fd);
 }
 
+/* Its argument, or NULL after a failure: checks are counted by one thread. */
 static void *add_many(void *opaque)
 {
 	unsigned char bytes[40] = "from a thread";
 	struct err err;
 
-	for (unsigned i = 0; i < ADDED; i++) {
-		CHECK(!journal_add(opaque, bytes, sizeof bytes, 1 << 20,
-				   &err));
-		CHECK(!journal_turn(opaque, &err));
-	}
-	return NULL;
+	for (unsigned i = 0; i < ADDED; i++)
+		if (journal_add(opaque, bytes, sizeof bytes, 1 << 20, &err) ||
+		    journal_turn(opaque, &err))
+			return NULL;
+	return opaque;
 }
 
 /* Checkpoints while others add: nothing is lost, nothing is torn. */
@@ -324,8 +324,11 @@ static void test_threads(void)
 	journal_guard(journal, guarded);
 	for (unsigned i = 0; i < THREADS; i++)
 		CHECK(!pthread_create(&thread[i], NULL, add_many, journal));
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(thread[i], NULL);
+	for (unsigned i = 0; i < THREADS; i++) {
+		void *result;
+
+		CHECK(!pthread_join(thread[i], &result) && result);
+	}
 	/* The first ones without waiting for the end. */
 	CHECK(!fstat(fd, &st) && st.st_size > HEADER);
 	CHECK(!journal_sync(journal, &err));
