@@ -236,10 +236,10 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	}
 	if (aside)
 		fds[PROTOCOL_FD_OUTPUT] = temp;
-	else if (execution->server && moves)
-		fds[PROTOCOL_FD_OUTPUT] = server_fd =
-			STEAL_FD(execution->server->socket);
-	else if (execution->output && moves)
+	else if (execution->server && moves) {
+		server_fd = STEAL_FD(execution->server->socket);
+		fds[PROTOCOL_FD_OUTPUT] = server_fd;
+	} else if (execution->output && moves)
 		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
 	if (execution->output && moves && !aside &&
 	    resume_begin(execution, job, err) < 0)

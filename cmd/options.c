@@ -57,7 +57,7 @@ static void make_table(struct poptOption *out)
 {
 	unsigned i;
 
-	for (i = 0; option_rows[i].commands && i < ROWS_MAX - 3; i++)
+	for (i = 0; i < ROWS_MAX - 3 && option_rows[i].commands; i++)
 		out[i] = (struct poptOption){
 			.longName = option_rows[i].name,
 			.shortName = option_rows[i].letter,

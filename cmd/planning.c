@@ -46,7 +46,7 @@ uint64_t planning_memory(const struct settings *settings)
 	if (settings->memory)
 		return max_u64(settings->memory, MEMORY_LEAST);
 	threads = planning_threads(settings);
-	return threads <= 4 ? 256 * MIB : threads * 32 * MIB + 128 * MIB;
+	return threads <= 4 ? 256 * MIB : threads * (32 * MIB) + 128 * MIB;
 }
 
 static void want(struct goal *goal, unsigned group, bool negated,
@@ -151,6 +151,18 @@ static void set_append(const struct target *target, struct state *start)
 					     &target->create)]);
 }
 
+/* What OUTPUT is. */
+static const char *sink_of(const char *path, bool exists, mode_t mode)
+{
+	if (!strcmp(path, "-"))
+		return "stream";
+	if (remote_kind(path) == REMOTE_NBD)
+		return "device";
+	if (!exists || S_ISREG(mode))
+		return "file";
+	return S_ISBLK(mode) ? "device" : "stream";
+}
+
 /* What OUTPUT is, and how it lies to the input. */
 static void set_place(struct planning *planning,
 		      const struct planning_paths *paths)
@@ -163,16 +175,8 @@ static void set_place(struct planning *planning,
 	bool exists = strcmp(paths->output, "-") &&
 		      !stat(paths->output, &about);
 	bool same_fs;
-	const char *sink = "file";
+	const char *sink = sink_of(paths->output, exists, about.st_mode);
 
-	if (!strcmp(paths->output, "-"))
-		sink = "stream";
-	else if (remote_kind(paths->output) == REMOTE_NBD)
-		sink = "device";
-	else if (exists && S_ISBLK(about.st_mode))
-		sink = "device";
-	else if (exists && !S_ISREG(about.st_mode))
-		sink = "stream";
 	if (slash)
 		slash[slash == folder] = '\0';
 	else

@@ -189,7 +189,7 @@ bool guest_fs_volume(const unsigned char *head, size_t len)
 /* The label may stand in any of the first four sectors. */
 GUEST_FS(lvm)
 {
-	for (size_t at = 0; at < 4 * 512; at += 512) {
+	for (size_t at = 0; at < 2048; at += 512) {
 		uint64_t pv;
 
 		if (!has(head, len, at, "LABELONE", 8) ||

@@ -29,7 +29,7 @@
  * three bytes of boot code may be anything. */
 #define BITS_FEW 24
 
-#define M(text) text, sizeof text - 1
+#define M(text) text, sizeof(text) - 1
 
 /* More telling names first, where two would claim the same bytes. A row with
  * a magic is asked only when the magic is there. */

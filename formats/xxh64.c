@@ -32,7 +32,7 @@ void xxh64_start(struct xxh64 *sum)
 
 static void stripe(struct xxh64 *sum, const unsigned char *p)
 {
-	for (unsigned i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		sum->lane[i] = mix(sum->lane[i], bytes_le64(p + 8 * i));
 }
 

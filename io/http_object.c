@@ -481,6 +481,7 @@ struct http_object *http_object_close(struct http_object *object)
 	if (!object)
 		return NULL;
 	while (object->fetches)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): of this list */
 		free_fetch(object->fetches);
 	free(object->url);
 	free(object);

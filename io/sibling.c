@@ -119,6 +119,7 @@ void sibling_remove_strays(int dir_fd, const char *name, bool with_kept)
 		close(fd);
 		return;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream */
 	while ((entry = readdir(dir)))
 		if (is_sibling(entry->d_name, prefix, len, with_kept))
 			remove_stray(dir_fd, entry->d_name);

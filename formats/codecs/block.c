@@ -35,8 +35,8 @@ struct block_encoder {
 
 /* Bytes and words that are looked at before a block is encoded, and how much
  * less even than chance would have it their values may be, in percent. */
-#define SAMPLE_BYTES 4096u
-#define SAMPLE_WORDS 1024u
+#define SAMPLE_BYTES ((size_t)4096)
+#define SAMPLE_WORDS ((size_t)1024)
 #define EVEN_PERCENT 106u
 
 struct block_decoder {

@@ -100,10 +100,12 @@ static inline struct text codec_encode(enum codec_id id, struct text in,
 	struct text out = { NULL, 0 };
 	size_t len;
 
-	if (!sink || sink_write(sink, in.at, in.len, 0, &err) ||
-	    sink_finish(sink, in.len, &err)) {
+	bool done = sink && !sink_write(sink, in.at, in.len, 0, &err) &&
+		    !sink_finish(sink, in.len, &err);
+	if (!done)
 		CHECK_STR(err.message, "no error");
-	} else {
+	CHECK(done);
+	if (done) {
 		const unsigned char *bytes = files_memory_bytes(memory, &len);
 
 		out = text_copy(bytes, len);

@@ -112,7 +112,8 @@ static void test_readers(enum codec_id id, struct text in)
 		readers[i] = (struct reader){ .file = &file,
 					      .start = i * 65536u,
 					      .step = READERS * 65536u };
-		pthread_create(&readers[i].thread, NULL, read_all, &readers[i]);
+		CHECK(!pthread_create(&readers[i].thread, NULL, read_all,
+				      &readers[i]));
 	}
 	for (unsigned i = 0; i < READERS; i++) {
 		pthread_join(readers[i].thread, NULL);
@@ -179,7 +180,8 @@ static void read_at_once(enum codec_id id, struct text in,
 	for (unsigned i = 0; i < 2; i++) {
 		readers[i] = (struct reader){ .file = &file,
 					      .start = starts[i] };
-		pthread_create(&readers[i].thread, NULL, read_one, &readers[i]);
+		CHECK(!pthread_create(&readers[i].thread, NULL, read_one,
+				      &readers[i]));
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		pthread_join(readers[i].thread, NULL);

@@ -129,7 +129,8 @@ static void check_agrees(const char *name)
 {
 	struct source *source = tools_source(name);
 	struct findings findings;
-	int ours = class_of(&findings, run_check(source, &findings));
+	int status = run_check(source, &findings);
+	int ours = class_of(&findings, status);
 	int theirs = tools_run("qemu-img check -q -f qcow2 %s >/dev/null 2>&1",
 			       name);
 

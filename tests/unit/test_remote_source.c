@@ -163,7 +163,7 @@ static struct source *connect_to(struct server *server, pthread_t *thread)
 	CHECK(!channel_pair(pair, &err));
 	server->fd = pair[1];
 	say_hello(server->fd, SIZE, true);
-	pthread_create(thread, NULL, serve, server);
+	CHECK(!pthread_create(thread, NULL, serve, server));
 	source = remote_source(pair[0], NULL, &err);
 	CHECK(source != NULL);
 	return source;
@@ -180,7 +180,8 @@ static void test_threads(void)
 	CHECK_EQ(source->size, SIZE);
 	for (unsigned i = 0; i < THREADS; i++) {
 		reading[i] = (struct reading){ source, i + 1, 0, 0 };
-		pthread_create(&thread[i], NULL, read_much, &reading[i]);
+		CHECK(!pthread_create(&thread[i], NULL, read_much,
+				      &reading[i]));
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], NULL);

@@ -186,7 +186,7 @@ static int add_table(const struct dmg_table *table, const struct dmg_koly *koly,
 	if (parse_part(table, koly, part, err))
 		return -1;
 	count = bytes_be32(p + 200);
-	for (uint32_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const unsigned char *entry = p + TABLE_HEADER + i * CHUNK_LEN;
 
 		if (bytes_be32(entry) == DMG_END)
@@ -195,7 +195,7 @@ static int add_table(const struct dmg_table *table, const struct dmg_koly *koly,
 			continue;
 		if (parse_chunk(entry, koly, part, bytes_be64(p + 24), &chunk,
 				err))
-			return err_in(err, "chunk %" PRIu32, i);
+			return err_in(err, "chunk %zu", i);
 		if (add_chunk(map, room, &chunk, err))
 			return -1;
 	}

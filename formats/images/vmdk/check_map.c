@@ -234,7 +234,7 @@ static uint64_t leak_unit(const struct vmdk_header *header)
 		return header->compressed && !header->markers ? 0
 							      : header->grain;
 	case VMDK_COWD:
-		return max_u64(header->grain, 64 * 1024);
+		return max_u64(header->grain, (uint64_t)64 * 1024);
 	case VMDK_SESPARSE:
 		break;
 	}

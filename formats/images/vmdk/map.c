@@ -6,6 +6,7 @@
  */
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,7 @@ static int table_run(const struct vmdk_map *map, const unsigned char *table,
 	struct vmdk_run next;
 
 	end = min_u64(end, base + header->span);
+	assert(offset < end);
 	/* Each turn moves on by a grain, or the rest of one. */
 	for (uint64_t at = offset; at < end; at = guest + header->grain) {
 		guest = base + index * header->grain;
