@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns XXH64: four lanes of 8 bytes a stripe, merged at the end. */
+/* Owns XXH64: four lanes of 8 bytes a stripe, merged at the end. What WRAPS
+ * here is arithmetic modulo 2^64, as the definition has it. */
 #include "formats/xxh64.h"
 
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checked.h"
 
 #define PRIME_1 UINT64_C(0x9e3779b185ebca87)
 #define PRIME_2 UINT64_C(0xc2b2ae3d27d4eb4f)
@@ -12,17 +14,17 @@
 #define PRIME_4 UINT64_C(0x85ebca77c2b2ae63)
 #define PRIME_5 UINT64_C(0x27d4eb2f165667c5)
 
-static uint64_t turn(uint64_t x, unsigned bits)
+WRAPS static uint64_t turn(uint64_t x, unsigned bits)
 {
 	return x << bits | x >> (64 - bits);
 }
 
-static uint64_t mix(uint64_t lane, uint64_t word)
+WRAPS static uint64_t mix(uint64_t lane, uint64_t word)
 {
 	return turn(lane + word * PRIME_2, 31) * PRIME_1;
 }
 
-void xxh64_start(struct xxh64 *sum)
+WRAPS void xxh64_start(struct xxh64 *sum)
 {
 	memset(sum, 0, sizeof *sum);
 	sum->lane[0] = PRIME_1 + PRIME_2;
@@ -55,7 +57,7 @@ void xxh64_add(struct xxh64 *sum, const void *bytes, size_t len)
 		memcpy(sum->kept + kept, p, len);
 }
 
-uint64_t xxh64_get(const struct xxh64 *sum)
+WRAPS uint64_t xxh64_get(const struct xxh64 *sum)
 {
 	const uint64_t *lane = sum->lane;
 	const unsigned char *p = sum->kept;
