@@ -49,7 +49,8 @@ static uint32_t adler(const unsigned char *bytes, size_t len)
 	return b << 16 | a;
 }
 
-static unsigned char guest_at(uint64_t at)
+/* A hash of the place, modulo 2^64. */
+WRAPS static unsigned char guest_at(uint64_t at)
 {
 	uint64_t x = (at + 1) * 0x9e3779b97f4a7c15ULL;
 
@@ -165,7 +166,8 @@ static void put_table(struct file *file, const struct recipe *recipe,
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t value = entry[i] - (recipe->base ? 13 : 0);
 		if (i == 1)
-			value += (uint32_t)recipe->entry_change;
+			value = (uint32_t)((int64_t)value +
+					   recipe->entry_change);
 		bytes_put_le32(bytes, value);
 		put(file, bytes, 4);
 	}
