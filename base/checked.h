@@ -11,7 +11,7 @@
  * numbers without order. Its reason stands beside it. Not for a function that
  * also computes a length, a count or an offset: there clang's
  * -fsanitize=integer shall say so. */
-#ifdef __clang__
+#if defined(__clang__) && __clang_major__ >= 12
 #define WRAPS                                                               \
 	__attribute__((no_sanitize("unsigned-integer-overflow",             \
 				   "unsigned-shift-base")))
