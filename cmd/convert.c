@@ -47,9 +47,9 @@ static struct depfile *list_files(const struct conversion *list,
 /* The first `count` were committed, and should not have been. */
 static void withdraw(struct conversion *list, unsigned count)
 {
-	while (count-- > 0)
-		if (owns_output(list, count))
-			parts_withdraw(list[count].parts);
+	for (; count; count--)
+		if (owns_output(list, count - 1))
+			parts_withdraw(list[count - 1].parts);
 }
 
 /* All that can fail early has, before the first of several gets its name;
@@ -191,12 +191,14 @@ static void clear(struct conversion *list, unsigned count, int result,
 	for (unsigned i = 0; i < count; i++)
 		conductor_close(list[i].conductor);
 	signals_watch_output(NULL, NULL);
-	for (unsigned i = count; i-- > 0;) {
-		if (!owns_output(list, i))
+	for (unsigned i = count; i; i--) {
+		struct conversion *one = &list[i - 1];
+
+		if (!owns_output(list, i - 1))
 			continue;
-		remote_close(&list[i].server);
-		parts_close(list[i].parts);
-		output_close(list[i].out);
+		remote_close(&one->server);
+		parts_close(one->parts);
+		output_close(one->out);
 	}
 }
 

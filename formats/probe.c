@@ -471,8 +471,12 @@ const char *probe_known(unsigned index, enum probe_class *class,
 	for (size_t i = 0; i < ROWS; i++) {
 		bool again = i && !strcmp(rows[i].name, rows[i - 1].name);
 
-		if (rows[i].class == PROBE_CODEC || again || index--)
+		if (rows[i].class == PROBE_CODEC || again)
 			continue;
+		if (index) {
+			index--;
+			continue;
+		}
 		*class = rows[i].class;
 		*title = rows[i].title;
 		return rows[i].name;

@@ -85,7 +85,8 @@ static void parse_field(struct http_head *head, char *line)
 	rest = value;
 	if (!strcasecmp(line, "content-length"))
 		head->framed |= head->has_length =
-			digits(&rest, &head->length) && !*rest;
+			digits(&rest, &head->length) && !*rest &&
+			head->length <= INT64_MAX;
 	else if (!strcasecmp(line, "content-range"))
 		parse_range(head, value);
 	else if (!strcasecmp(line, "location") &&

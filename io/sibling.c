@@ -45,7 +45,7 @@ void sibling_name(const char *name, char out[SIBLING_NAME_LEN])
 
 		/* Only a first guess: a name in use is not taken. */
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		bits = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u;
+		bits = (uint64_t)now.tv_nsec * 0x9e3779b9u;
 		bits ^= (uint64_t)getpid() << 20;
 	}
 	for (int i = 0; i < RANDOM_LEN; i++) {

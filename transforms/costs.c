@@ -257,7 +257,8 @@ void costs_flow(const struct pricing *pricing, struct cost *out)
 void costs_keep(const struct price_list *list, double bytes, struct cost *out)
 {
 	costs_pool(out, bytes, list->coefficients->write);
-	out->temp += (uint64_t)bytes;
+	/* What eight compressions may hold is more than 64 bits say. */
+	out->temp += (uint64_t)fmin(bytes, (double)LIMIT_DISK_SIZE);
 }
 
 void costs_barrier(const struct price_list *list, struct cost *out)

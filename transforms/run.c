@@ -215,11 +215,11 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 	if (sink && !build->wraps)
 		use_journal(run, build, 0, sink);
 	/* The last wrap is the outermost: nearest to the file. */
-	for (unsigned i = build->wraps; sink && i-- > 0;) {
-		sink = open_wrap(run, build, build->wrap[i], sink, room, done,
-				 err);
+	for (unsigned i = build->wraps; sink && i; i--) {
+		sink = open_wrap(run, build, build->wrap[i - 1], sink, room,
+				 done, err);
 		if (sink)
-			use_journal(run, build, i, sink);
+			use_journal(run, build, i - 1, sink);
 	}
 	return sink;
 }

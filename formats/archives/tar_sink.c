@@ -26,8 +26,8 @@ static void put_number(unsigned char *out, size_t len, uint64_t value)
 		out[0] = 0x80;
 		return;
 	}
-	for (size_t i = len - 1; i-- > 0; value >>= 3)
-		out[i] = (unsigned char)('0' + (value & 7));
+	for (size_t i = len - 1; i; i--, value >>= 3)
+		out[i - 1] = (unsigned char)('0' + (value & 7));
 	out[len - 1] = '\0';
 }
 

@@ -49,7 +49,8 @@ static uint32_t adler(const unsigned char *bytes, size_t len)
 	return b << 16 | a;
 }
 
-static unsigned char guest_at(uint64_t at)
+/* A hash of the place, modulo 2^64. */
+WRAPS static unsigned char guest_at(uint64_t at)
 {
 	uint64_t x = (at + 1) * 0x9e3779b97f4a7c15ULL;
 
@@ -165,7 +166,8 @@ static void put_table(struct file *file, const struct recipe *recipe,
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t value = entry[i] - (recipe->base ? 13 : 0);
 		if (i == 1)
-			value += (uint32_t)recipe->entry_change;
+			value = (uint32_t)((int64_t)value +
+					   recipe->entry_change);
 		bytes_put_le32(bytes, value);
 		put(file, bytes, 4);
 	}
@@ -209,6 +211,7 @@ static void make(const struct recipe *recipe, struct file out[2])
 struct other {
 	struct references base;
 	struct file *file;
+	uint64_t claim; /* bytes, instead of what it has; 0: none */
 	char asked[64];
 };
 
@@ -222,7 +225,12 @@ static struct source *open_other(struct references *references,
 		err_set(err, ERR_NO_INPUT, "%s: not there", name);
 		return NULL;
 	}
-	return files_memory_source(other->file->bytes, other->file->len);
+	struct source *source =
+		files_memory_source(other->file->bytes, other->file->len);
+
+	if (other->claim)
+		source->size = other->claim;
+	return source;
 }
 
 /* Opens and reads all; the kind of what went wrong. */
@@ -446,9 +454,35 @@ static void test_second_alone(void)
 	clear(file);
 }
 
+/* The files are one behind the other: their sum must be a size, too. */
+static void test_vast_segment(void)
+{
+	static const uint64_t claims[] = { INT64_MAX, UINT64_MAX };
+	const struct recipe recipe = { .size = 4 * CHUNK, .per_table = 2,
+				       .segments = 2 };
+	struct file file[2] = { { NULL, 0 } };
+
+	make(&recipe, file);
+	for (unsigned i = 0; i < 2; i++) {
+		struct other other = { .base.open_source = open_other,
+				       .file = &file[1], .claim = claims[i] };
+		struct open_options options = { .references = &other.base,
+						.name = "disk.E01" };
+		AUTO_SOURCE struct source *source =
+			files_memory_source(file[0].bytes, file[0].len);
+		struct err err = { .kind = ERR_NONE };
+
+		CHECK(!driver_ewf.open(source, &options, &err));
+		CHECK_EQ(err.kind, ERR_LIMIT);
+		CHECK(strstr(err.message, "segment 2 (disk.E02)"));
+	}
+	clear(file);
+}
+
 int main(void)
 {
 	test_sound();
+	test_vast_segment();
 	test_extents();
 	test_mistakes();
 	test_each_byte();

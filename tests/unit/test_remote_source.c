@@ -8,6 +8,7 @@
 #include "io/channel.h"
 #include "io/remote_source.h"
 #include "tests/unit/check.h"
+#include "tests/unit/sequence.h"
 
 #define SIZE ((uint64_t)5 * 1000 * 1000 + 7)
 #define THREADS 6
@@ -137,7 +138,7 @@ static void *read_much(void *opaque)
 		uint64_t offset;
 		size_t len;
 
-		reading->seed = reading->seed * 1103515245 + 12345;
+		reading->seed = sequence32(reading->seed);
 		offset = reading->seed / 8 % SIZE;
 		len = reading->seed / 64 % 300000 + 1;
 		if (source_read(reading->source, buf, len, offset, &got,

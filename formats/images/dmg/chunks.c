@@ -13,6 +13,8 @@
 #include "formats/images/dmg/dmg.h"
 
 #define TABLE_HEADER 204
+/* One a partition, and the gaps between them: a GPT has 128 of these. */
+#define TABLES_MAX 4096u
 #define CHUNK_LEN 40
 /* Apple's are 256 KiB and 1 MiB; a thread has one in memory. */
 #define PACKED_MAX (64 * MIB)
@@ -22,6 +24,12 @@ int dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
 {
 	struct dmg_table *table;
 
+	if (tables->count == TABLES_MAX) {
+		free(bytes);
+		return err_set(err, ERR_LIMIT,
+			       "more than %u block tables are not read",
+			       TABLES_MAX);
+	}
 	/* Resources may all name the same bytes: the sum is what counts. */
 	if (len > LIMIT_TABLE_LEN - tables->total) {
 		free(bytes);

@@ -155,12 +155,12 @@ static int compare(struct check *check, uint64_t index, struct err *err)
 		return -1;
 	if (!memcmp(check->table, check->other, check->table_len))
 		return 0;
-	for (size_t i = header->entries; i-- > 0;) {
+	for (size_t i = 0; i < header->entries; i++) {
 		if (vmdk_entry_raw(header, check->table, i) ==
 		    vmdk_entry_raw(header, check->other, i))
 			continue;
-		differ++;
-		first = i;
+		if (!differ++)
+			first = i;
 	}
 	check_corruption(check->report,
 			 "grain table %" PRIu64 " and its redundant one differ "

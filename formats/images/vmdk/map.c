@@ -83,7 +83,8 @@ static int drop_unwritten(struct vmdk_map *map, struct err *err)
 
 		if (!place || place == VMDK_TABLE_ZERO)
 			continue;
-		if (place - extent.offset >= extent.length) {
+		if (place < extent.offset ||
+		    place - extent.offset >= extent.length) {
 			if (looks++ == LOOKS_FOR_HOLES)
 				break;
 			if (source_extent(map->source, place,
