@@ -113,7 +113,7 @@ int pump_notes_granules(const struct pump_record *record, struct unit *unit,
 		if (count > unit->granule_count - filled ||
 		    granule.coded_len > unit->room)
 			return pump_notes_misfit(unit->offset, err);
-		while (count--)
+		for (; count; count--)
 			unit->granules[filled++] = granule;
 	}
 	return filled == unit->granule_count

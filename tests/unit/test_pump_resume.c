@@ -278,7 +278,7 @@ static void test_hostile_records(void)
 		struct err err;
 
 		for (size_t i = 0; i < sizeof record; i++) {
-			state = state * 1664525 + 1013904223;
+			state = sequence32(state);
 			/* Mostly small numbers: more of them fit. */
 			record[i] = state >> 28 ? 0 : (unsigned char)(state >> 16);
 		}
