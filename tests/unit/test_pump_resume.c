@@ -40,6 +40,7 @@ struct run {
 	unsigned threads, fail_write;
 	enum toy_report report;
 	bool walk, digest;
+	bool unknown; /* the writer is not told the size */
 	int output, journal; /* -1: none */
 	/* What comes of it. */
 	int result;
@@ -64,8 +65,8 @@ static struct writer *make_writer(const struct run *run, size_t len,
 	struct create_options *create = mem_zalloc(sizeof *create);
 	struct writer *writer;
 
-	create->size_known = true;
-	create->size = len;
+	create->size_known = !run->unknown;
+	create->size = run->unknown ? 0 : len;
 	create->sector_size = 512;
 	if (run->kind->compress)
 		snprintf(create->compress, sizeof create->compress, "%s",
@@ -93,7 +94,8 @@ static void go(struct run *run, const unsigned char *bytes, size_t len)
 	struct open_options options = { .snapshot = NULL };
 	struct source *stream = run->walk ? fake_chunks_open(&chunks) : NULL;
 	struct toy_disk disk;
-	struct pump pump = { .threads = run->threads };
+	struct pump pump = { .threads = run->threads,
+			     .finish_once = run->unknown };
 
 	toy_disk_init(&disk, bytes, source);
 	disk.report = run->report;
@@ -238,6 +240,29 @@ static void test_walk_and_digest(void)
 	close(whole.output);
 }
 
+/* Where finishing moves what is stored, the end of it can be had only from the
+ * start: the journal is empty before that. */
+static void test_finished_once(void)
+{
+	size_t len = 3 * UNIT_LEN;
+	AUTO_FREE unsigned char *bytes = toy_guest(len);
+
+	for (unsigned unknown = 0; unknown < 2; unknown++) {
+		struct run run = { .kind = &kinds[4], .threads = 1,
+				   .walk = true, .unknown = unknown,
+				   .output = new_file(),
+				   .journal = new_file() };
+		struct err err;
+
+		CHECK(!journal_begin(run.journal, run.output, own, &err));
+		go(&run, bytes, len);
+		CHECK(!run.result);
+		CHECK_EQ(journal_is(run.journal, own, &err), !unknown);
+		close(run.output);
+		close(run.journal);
+	}
+}
+
 /* Records of another input, however valid: an error, no wrong output. */
 static void test_misfit(void)
 {
@@ -302,6 +327,7 @@ int main(void)
 	alarm(PATIENCE);
 	test_any_write_may_be_the_last();
 	test_walk_and_digest();
+	test_finished_once();
 	test_misfit();
 	test_hostile_records();
 	return check_result();
