@@ -56,6 +56,9 @@ static la_ssize_t on_write(struct archive *archive, void *opaque,
 {
 	struct zip *zip = opaque;
 
+	/* It tries again when it is closed; the first failure is told. */
+	if (zip->broken)
+		return -1;
 	if (sink_write(zip->inner, bytes, len, zip->written, &zip->failure) <
 	    0) {
 		zip->broken = true;
