@@ -229,7 +229,8 @@ for name in sys.argv[1:]:
 
 @test "scripts parse, and shellcheck finds nothing where it is installed" {
 	local script
-	for script in scripts/setup scripts/demo scripts/test scripts/lib.sh; do
+	for script in scripts/setup scripts/demo scripts/test scripts/coverage \
+		scripts/lib.sh; do
 		sh -n "$script"
 	done
 	bash -n bench/run
@@ -240,7 +241,7 @@ for name in sys.argv[1:]:
 	bash -n .ci/run
 	if command -v shellcheck >/dev/null; then
 		shellcheck -x scripts/setup scripts/demo scripts/test \
-			scripts/lib.sh bench/run bench/calibrate .ci/run
+			scripts/coverage scripts/lib.sh bench/run bench/calibrate .ci/run
 	fi
 }
 
