@@ -21,7 +21,8 @@ struct file {
 static void put(struct file *file, uint64_t value, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		file->at[file->len++] = (unsigned char)(value >> 8 * i);
+		file->at[file->len++] =
+			i < 8 ? (unsigned char)(value >> 8 * i) : 0;
 }
 
 static void put_head(struct file *file, unsigned descriptor, uint64_t size)
