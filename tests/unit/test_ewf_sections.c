@@ -130,7 +130,7 @@ static void test_errors(void)
 	/* There are no snapshots to choose from. */
 	options.snapshot = "one";
 	CHECK(!driver_ewf.open(source, &options, &err));
-	CHECK_EQ(err.kind, ERR_USAGE);
+	CHECK_EQ(err.kind, ERR_UNSUPPORTED);
 	source_close(source);
 	clear(file);
 }
