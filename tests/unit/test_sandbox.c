@@ -16,8 +16,12 @@
 #include "io/sandbox.h"
 #include "tests/unit/check.h"
 
+/* What a sanitizer does when a thread ends is on no list. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1 /* what it does when a thread ends is on no list */
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED                                                              \
+	(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define SANITIZED 0
 #endif
