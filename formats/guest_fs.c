@@ -268,7 +268,8 @@ GUEST_FS(hfsplus)
 	if (len < 1536)
 		return false;
 	p = head + 1024;
-	if (!memcmp(p, "BD", 2) && is_power_of_two(bytes_be32(p + 20) / 512)) {
+	if (!memcmp(p, "BD", 2) && bytes_be32(p + 20) &&
+	    !(bytes_be32(p + 20) % 512)) {
 		out->name = "hfs";
 		return found(out, 1024,
 			     times(bytes_be16(p + 18), bytes_be32(p + 20)) +

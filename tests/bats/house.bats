@@ -230,6 +230,7 @@ for name in sys.argv[1:]:
 @test "scripts parse, and shellcheck finds nothing where it is installed" {
 	local script
 	for script in scripts/setup scripts/demo scripts/test scripts/lint \
+		scripts/coverage \
 		scripts/lib.sh; do
 		sh -n "$script"
 	done
@@ -241,7 +242,8 @@ for name in sys.argv[1:]:
 	bash -n .ci/run
 	if command -v shellcheck >/dev/null; then
 		shellcheck -x scripts/setup scripts/demo scripts/test \
-			scripts/lint scripts/lib.sh bench/run bench/calibrate .ci/run
+			scripts/lint scripts/coverage scripts/lib.sh bench/run \
+			bench/calibrate .ci/run
 	fi
 }
 

@@ -236,6 +236,17 @@ breaks() {
 	equal 1 "$(wc -l <"$at/nginx/log")" requests
 }
 
+@test "with little memory what was read makes room, not what is waited for" {
+	here || return 0
+	make_pattern big.raw data:20M hole:5M data:9M
+	imgconv -q -o cluster_size=64K big.raw "$at/mixed.qcow2"
+	python3 "$fixtures/shuffle_qcow2.py" "$at/mixed.qcow2"
+	# A quarter of it is for what came: less than the image.
+	runs 0 --memory 16M -m 2 "$web/mixed.qcow2" out.raw
+	cmp big.raw out.raw
+	rm "$at/mixed.qcow2"
+}
+
 @test "ends: nothing, one byte, what one request brings" {
 	here || return 0
 	local size

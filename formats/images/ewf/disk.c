@@ -279,8 +279,8 @@ struct disk *ewf_open(struct source *source,
 	ewf_segments_init(&image->segments, source);
 	image->memory = options->memory ? options->memory : TABLES_MEMORY;
 	if (options->snapshot) {
-		err_set(err, ERR_USAGE, "EWF has no snapshots, so no %s",
-			options->snapshot);
+		err_set(err, ERR_UNSUPPORTED,
+			"EWF has no snapshots, so no %s", options->snapshot);
 		return NULL;
 	}
 	if (open_segments(self, options, err))
