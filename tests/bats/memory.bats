@@ -103,8 +103,8 @@ with open("large.raw", "r+b") as file:
 	done | confined 128 2
 	# Terabytes of tables are no more than a look at a few of them.
 	qemu-img create -q -f qcow2 -o cluster_size=512 huge.qcow2 60G
-	truncate -s 60T huge.raw
-	imgconv huge.raw huge.vhdx
+	truncate -s 15T huge.raw
+	imgconv -q huge.raw huge.vhdx
 	for input in huge.*; do echo "$IMGCONV info $input"; done |
 		confined 128 2
 }
