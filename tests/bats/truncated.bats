@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Files that lack their end, and files that have more than it.
+
+load helper
+load images
+load every
+
+# shellcheck disable=SC2154 # bats sets output and stderr
+
+prepare() {
+	need python3 qemu-img xz bzip2 gzip cpio
+	make_odd_disk disk.raw
+	truncate -s 5308416 disk.raw
+}
+
+# What may be missing, in bytes: by its format it is nothing but padding.
+padding() {
+	case $1 in
+	# Of the two blocks of zeros and of the record the first must be there.
+	tar | tar-pax | ova | xva) echo $((10240 - 512)) ;;
+	cpio) echo 511 ;;
+	# The last block reaches past the disk's end.
+	vdi-static | vhdx-fixed) echo $((1048576 - 65536)) ;;
+	# Footers of old versions are of 511 bytes.
+	vhd | vhd-fixed) echo 1 ;;
+	# A compressed grain ends before its sector does.
+	vmdk-packed.vmdk) echo 511 ;;
+	*) echo 0 ;;
+	esac
+}
+
+@test "cut anywhere, no kind of image is taken for a whole" {
+	local file kind found name lacking format list=()
+	make_every disk.raw all
+	for file in all/*; do
+		kind=${file#all/}
+		format=${kind%%[-.]*}
+		case $kind in
+		# Whose end makes them what they are are raw disks without it.
+		vhd-fixed | dmg*) format+=! ;;
+		# Around images there is no format to state.
+		raw* | blocks* | qcow2.gz | tar* | zip* | 7z | cpio | ova)
+			format= ;;
+		esac
+		list+=("$file:$format")
+	done
+	[ "${#list[@]}" -ge 30 ]
+	run -0 python3 -B "$fixtures/cuts.py" "$IMGCONV" disk.raw 6 "${list[@]}"
+	[ "${output##*$'\n'}" != "0 cuts tried" ]
+	while read -r found name lacking _; do
+		[ "$found" = right ] && [ "$lacking" -le "$(padding "$name")" ] ||
+			fail "$found $name, $lacking bytes short"
+	done < <(printf '%s\n' "${lines[@]}" | sed '$d')
+}
