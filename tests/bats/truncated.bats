@@ -53,3 +53,49 @@ padding() {
 			fail "$found $name, $lacking bytes short"
 	done < <(printf '%s\n' "${lines[@]}" | sed '$d')
 }
+
+# behind FILE STATUS BYTES: what follows the compressed stream ends so, from a
+# file, by one thread, from a pipe, and for a question about it.
+behind() {
+	local status_wanted=$2 way
+	cat "$1" "$3" >more.bin
+	for way in "more.bin" "-m 1 more.bin" "-"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr "$IMGCONV" -q --force -O raw $way out.raw \
+			< <(cat more.bin)
+		equal "$status_wanted" "$status" "$3 behind $1, $way ($stderr)"
+		[ "$status" -eq 0 ] || nothing_at out.raw
+		rm -f out.raw
+	done
+	run "$IMGCONV" check more.bin
+	equal "$status_wanted" "$status" "$3 behind $1, check"
+}
+
+@test "bytes behind a compressed stream, unless a member or padding" {
+	local file tail padding
+	make_every disk.raw all
+	printf x >one
+	head -c 4 /dev/zero >four
+	head -c 512 /dev/zero >zeros
+	printf '\0\0\0\0x' >zeros-and-one
+	head -c 700 all/raw.bz2 >foreign
+	for file in all/raw.* all/blocks.xz all/qcow2.gz; do
+		head -c 7 "$file" >half
+		for tail in one zeros-and-one half; do
+			behind "$file" 65 $tail
+		done
+		case $file in
+		# Its specification has padding of whole words.
+		*.xz) padding=0 ;;
+		*) padding=65 ;;
+		esac
+		behind "$file" $padding four
+		behind "$file" $padding zeros
+		case $file in
+		*.bz2) ;;
+		*) behind "$file" 65 foreign ;;
+		esac
+		# Of itself, it is another member.
+		behind "$file" 0 "$file"
+	done
+}
