@@ -159,8 +159,6 @@ static struct sink *open_wrap(const struct run *run, const struct build *build,
 	};
 	const struct zip_member zip = { .name = job->member_name,
 					.mtime = job->member_time,
-					.size_known = known,
-					.size = size,
 					.level = job->wrap_level };
 	int id = codec_by_name(tag);
 

@@ -8,10 +8,11 @@ load every
 
 # shellcheck disable=SC2154 # bats sets output and stderr
 
+setup_file() { every_once; }
+
 prepare() {
 	need python3 qemu-img xz bzip2 gzip cpio
-	make_odd_disk disk.raw
-	truncate -s 5308416 disk.raw
+	every_here
 }
 
 # What may be missing, in bytes: by its format it is nothing but padding.
@@ -32,7 +33,6 @@ padding() {
 
 @test "cut anywhere, no kind of image is taken for a whole" {
 	local file kind found name lacking format list=()
-	make_every disk.raw all
 	for file in all/*; do
 		kind=${file#all/}
 		format=${kind%%[-.]*}
@@ -73,7 +73,6 @@ behind() {
 
 @test "bytes behind a compressed stream, unless a member or padding" {
 	local file tail padding
-	make_every disk.raw all
 	printf x >one
 	head -c 4 /dev/zero >four
 	head -c 512 /dev/zero >zeros
