@@ -133,10 +133,33 @@ int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	return result;
 }
 
+/* What is shared was not read: some of it is now. */
+static int show_head(const struct pump *pump, const struct pump_slot *slot,
+		     struct err *err)
+{
+	unsigned char bytes[4096];
+	size_t len = (size_t)min_u64(sizeof bytes, slot->length);
+
+	if (slot->kind == SLOT_UNIT) {
+		pump->head(pump->head_opaque, slot->unit.data,
+			   (size_t)slot->length);
+		return 0;
+	}
+	if (source_read_all(slot->from.source, bytes, len, slot->from.place,
+			    "data", err) < 0)
+		return -1;
+	pump->head(pump->head_opaque, bytes, len);
+	return 0;
+}
+
 static int place(struct pump_feed *feed, struct pump_slot *slot,
 		 struct err *err)
 {
 	struct pump *pump = feed->pump;
+
+	if (pump->head && !slot->offset && slot->kind != SLOT_RANGE &&
+	    show_head(pump, slot, err) < 0)
+		return -1;
 
 	if (pump->progress) {
 		feed->placed += slot->length;
