@@ -115,7 +115,8 @@ passed() {
 		-o subformat=twoGbMaxExtentSparse large.raw out.img
 	nothing_at out.img
 	# Of a stream it is known when it has been too much.
-	head -c 1100M /dev/zero | gzip -1 >large.gz
+	head -c 110M /dev/zero | gzip -1 >part.gz
+	cat part.gz{,,,,,,,,,} >large.gz
 	fails 69 "*can map (1073741824)*" -O qed \
 		-o cluster_size=4K,table_size=1 large.gz out.img ||
 		fails 65 "*can map (1073741824)*" -O qed \
