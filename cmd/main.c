@@ -119,8 +119,12 @@ static int run(const struct options *options)
 	case OPTIONS_RUN:
 		return settings->command->run(settings);
 	}
-	if (fflush(stdout) || ferror(stdout))
-		return err_status(ERR_IO);
+	if (fflush(stdout) || ferror(stdout)) {
+		struct err err;
+
+		err_sys(&err, ERR_IO, "standard output");
+		return refuse(options, &err);
+	}
 	return 0;
 }
 
