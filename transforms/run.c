@@ -354,11 +354,10 @@ static void note_head(void *opaque, const unsigned char *bytes, size_t len)
 	uint64_t offset;
 
 	if (probe_layer(&input, &report, &offset, &len) == PROBE_DONE &&
-	    (report.class == PROBE_IMAGE || report.class == PROBE_ARCHIVE ||
-	     report.class == PROBE_CODEC))
-		log_note(opaque, "the disk itself begins like a file of "
-			 "another kind, %s (%s): the raw output may be taken "
-			 "for that unless its format is stated", report.title,
+	    report.class == PROBE_IMAGE)
+		log_note(opaque, "the disk itself begins like another disk's "
+			 "image, %s (%s): the raw output may be taken for that "
+			 "unless its format is stated", report.title,
 			 report.evidence);
 }
 
