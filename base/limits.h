@@ -19,6 +19,8 @@
 
 /* Nested compressions: real files have two, bombs have many. */
 #define LIMIT_COMPRESSIONS 8
+/* ... of which so many may be archives. */
+#define LIMIT_ARCHIVES 2
 
 /* One table from a file held in memory at once: a qcow2 L1 of 32 MiB spans
  * 2 PiB at 64 KiB clusters. */

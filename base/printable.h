@@ -3,8 +3,9 @@
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H
 
-/* Control bytes become '?': a terminal must not obey bytes that came out of an
- * image. */
+/* What a terminal would obey (control characters, C1 ones and those that turn
+ * the direction too) and what is no UTF-8 becomes '?', byte for byte: `text`
+ * stays as long. */
 void printable(char *text);
 
 #endif

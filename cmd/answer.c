@@ -7,8 +7,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/printable.h"
 #include "base/units.h"
 #include "transforms/tagging.h"
 #include "transforms/tags.h"
@@ -28,9 +31,11 @@ char *answer_size(uint64_t size, char *buf, size_t len)
 
 void answer_text(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?'
-								     : *text);
+	char *shown = mem_strdup(text);
+
+	printable(shown);
+	fputs(shown, stdout);
+	free(shown);
 }
 
 struct json *answer_words(const char *text)

@@ -26,6 +26,15 @@ static int conversation_over(struct conductor *conductor, struct err *err)
 	waitpid(conductor->worker, &status, 0);
 	signals_unwatch_worker(conductor->worker);
 	conductor->worker = 0;
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU ||
+				    WTERMSIG(status) == SIGXFSZ)) {
+		err_set(err, ERR_INTERRUPTED, "the limit on %s is passed",
+			WTERMSIG(status) == SIGXCPU
+				? "processor time (RLIMIT_CPU)"
+				: "a file's length (RLIMIT_FSIZE)");
+		err->signal = WTERMSIG(status);
+		return -1;
+	}
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_BUG,
 			       "the worker was ended by signal "

@@ -15,6 +15,7 @@
 #include "cmd/jobserver.h"
 #include "cmd/machine.h"
 #include "cmd/resume.h"
+#include "cmd/same_file.h"
 #include "cmd/signals.h"
 #include "cmd/stage_table.h"
 #include "cmd/trace_file.h"
@@ -95,13 +96,52 @@ static int write_depfile(const struct conversion *list,
 		       : 0;
 }
 
+/* What an output would replace, if it is one of the files that were read. */
+struct replaced {
+	const char *output;
+	bool found;
+};
+
+static void note_replaced(void *opaque, const char *path)
+{
+	struct replaced *replaced = opaque;
+
+	if (same_file(replaced->output, path))
+		replaced->found = true;
+}
+
+/* The input itself was refused when the output was opened; by now it is known
+ * what else was read. */
+static int refuse_replaced(const struct conversion *list, unsigned count,
+			   struct err *err)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct replaced replaced = { .output = list[i].output };
+
+		if (list[i].in_place)
+			continue;
+		for (unsigned k = 0; k < count; k++)
+			conductor_files(list[k].conductor, note_replaced,
+					&replaced);
+		if (replaced.found)
+			return err_set(err, ERR_CREATE,
+				       "%s: is a file that the input is made "
+				       "of; give another name",
+				       list[i].output);
+	}
+	return 0;
+}
+
 static int commit(struct conversion *list, unsigned count, struct err *err)
 {
 	struct depfile *depfile = list_files(list, count);
-	int result = depfile ? depfile_check(depfile, list->output, err) : 0;
+	int result = refuse_replaced(list, count, err);
 	uint64_t begin = trace_now();
 	bool named;
 
+	if (!result && depfile)
+		result = depfile_check(depfile, list->settings->depfile,
+				       list->output, err);
 	if (!result)
 		result = commit_outputs(list, count, err);
 	list->committing = trace_now() - begin;

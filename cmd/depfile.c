@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/same_file.h"
 #include "io/output.h"
 
 struct depfile {
@@ -72,13 +73,24 @@ static bool has_meaning(const char *name)
 	       (len && name[len - 1] == ')' && strchr(name, '('));
 }
 
-int depfile_check(const struct depfile *depfile, const char *target,
-		  struct err *err)
+static int refuse_own(const char *path, const char *name, struct err *err)
+{
+	if (!same_file(path, name))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "-MF: %s is an image of this command; give another "
+		       "file", path);
+}
+
+int depfile_check(const struct depfile *depfile, const char *path,
+		  const char *target, struct err *err)
 {
 	for (unsigned i = 0; i <= depfile->count; i++) {
 		const char *name = i < depfile->count ? depfile->path[i]
 						      : target;
 
+		if (refuse_own(path, name, err) < 0)
+			return -1;
 		if (has_meaning(name))
 			return err_set(err, ERR_USAGE,
 				       "-MF: to make the name \"%.200s\" would "
@@ -136,6 +148,9 @@ int depfile_write(const struct depfile *depfile, const char *path,
 	struct output *output;
 	int result;
 
+	/* By another name, it can only be seen now. */
+	if (refuse_own(path, target, err) < 0)
+		return -1;
 	text = text_of(depfile, target);
 	output = output_open(path, &options, err);
 	if (!output)

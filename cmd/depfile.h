@@ -11,12 +11,12 @@ struct depfile *depfile_open(void);
 /* A file that was read; twice is once. */
 void depfile_add(struct depfile *depfile, const char *path);
 /* Can all of them, and `target`, be written so that make and ninja read the
- * same names? ERR_USAGE names one that cannot. */
-int depfile_check(const struct depfile *depfile, const char *target,
-		  struct err *err);
+ * same names, and is `path` none of them? ERR_USAGE names one that cannot. */
+int depfile_check(const struct depfile *depfile, const char *path,
+		  const char *target, struct err *err);
 /* `target: files`, and a rule without a recipe for each of them, so that one
  * that is gone later is no error; `path` appears complete or not at all.
- * They were checked. */
+ * They were checked, `target` is there by now. */
 int depfile_write(const struct depfile *depfile, const char *path,
 		  const char *target, struct err *err);
 /* Accepts NULL, returns NULL. */

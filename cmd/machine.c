@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,6 +90,15 @@ unsigned machine_processors(void)
 	if (quota && quota < count)
 		count = quota;
 	return count ? count : 1;
+}
+
+uint64_t machine_address_space(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
 }
 
 bool machine_tool(const char *name, char *out, size_t len)

@@ -11,6 +11,9 @@
  * rounded up. At least 1. */
 unsigned machine_processors(void);
 
+/* Bytes of address space this process may have, UINT64_MAX if not limited. */
+uint64_t machine_address_space(void);
+
 /* The full path of a program in PATH; false also where programs cannot be
  * given files, for want of /proc. */
 bool machine_tool(const char *name, char *out, size_t len);

@@ -2,6 +2,10 @@
 /* Owns the table of sub-commands and the order of a run. Does none of the
  * work. */
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -70,6 +74,24 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Address space may be limited to what memory is: by default each thread takes
+ * 8 MiB for its stack, and 64 MiB or more as an arena of the C library's. */
+static void spare_address_space(void)
+{
+	enum { ARENAS = 4, STACK = 2 << 20 };
+	pthread_attr_t attributes;
+
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, ARENAS);
+#endif
+	if (pthread_attr_init(&attributes))
+		return;
+	/* Without it there is less room, no less right. */
+	if (!pthread_attr_setstacksize(&attributes, STACK))
+		(void)pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+}
+
 /* The error of a command line: no command runs, nothing else is said. */
 static int refuse(const struct options *options, const struct err *err)
 {
@@ -97,8 +119,12 @@ static int run(const struct options *options)
 	case OPTIONS_RUN:
 		return settings->command->run(settings);
 	}
-	if (fflush(stdout) || ferror(stdout))
-		return err_status(ERR_IO);
+	if (fflush(stdout) || ferror(stdout)) {
+		struct err err;
+
+		err_sys(&err, ERR_IO, "standard output");
+		return refuse(options, &err);
+	}
 	return 0;
 }
 
@@ -110,6 +136,7 @@ int main(int argc, char **argv)
 
 	restore_descriptors();
 	raise_descriptors();
+	spare_address_space();
 	if (options_parse(&options, argc, argv, commands, &err))
 		status = refuse(&options, &err);
 	else

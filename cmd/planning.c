@@ -24,29 +24,39 @@
 
 #define MEMORY_LEAST ((uint64_t)64 * MIB)
 
+/* Where address space is limited, half of it: code, stacks and what the C
+ * library keeps are in the other half. */
+static uint64_t memory_limit(const struct settings *settings)
+{
+	return settings->memory ? settings->memory
+				: machine_address_space() / 2;
+}
+
 unsigned planning_threads(const struct settings *settings)
 {
 	unsigned threads = settings->threads ? settings->threads
 			   : settings->jobs  ? settings->jobs
 					     : machine_processors();
+	uint64_t limit = memory_limit(settings);
 
 	/* Two slots a thread with a unit and its coded twin in each: threads
 	 * give way to the limit on memory. */
-	if (settings->memory) {
-		uint64_t room = settings->memory / (8 * UNIT_LEN);
-		threads = (unsigned)min_u64(threads, max_u64(1, room));
-	}
-	return threads;
+	return (unsigned)min_u64(threads,
+				 max_u64(1, limit / (8 * UNIT_LEN)));
 }
 
 uint64_t planning_memory(const struct settings *settings)
 {
-	unsigned threads;
+	uint64_t memory = settings->memory;
 
-	if (settings->memory)
-		return max_u64(settings->memory, MEMORY_LEAST);
-	threads = planning_threads(settings);
-	return threads <= 4 ? 256 * MIB : threads * (32 * MIB) + 128 * MIB;
+	if (!memory) {
+		unsigned threads = planning_threads(settings);
+
+		memory = threads <= 4 ? 256 * MIB
+				      : threads * (32 * MIB) + 128 * MIB;
+		memory = min_u64(memory, memory_limit(settings));
+	}
+	return max_u64(memory, MEMORY_LEAST);
 }
 
 static void want(struct goal *goal, unsigned group, bool negated,

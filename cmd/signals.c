@@ -23,7 +23,12 @@ static volatile pid_t watched[WATCHED];
 static struct output *volatile watched_output;
 static struct parts_list *volatile watched_parts;
 
-static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGQUIT };
+static const int fatal[] = { SIGINT,  SIGTERM, SIGHUP,
+			     SIGQUIT, SIGXCPU, SIGXFSZ };
+/* What the kernel sends to the process that has passed a limit: the worker
+ * does nearly all of the work. */
+static const int limits[] = { SIGXCPU, SIGXFSZ };
+static bool limit_ignored[2];
 
 static void say(const char *text)
 {
@@ -77,9 +82,11 @@ void signals_setup(void)
 		sigaction(fatal[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN)
 			sigaction(fatal[i], &action, NULL);
+		for (size_t k = 0; k < 2; k++)
+			if (fatal[i] == limits[k])
+				limit_ignored[k] = old.sa_handler == SIG_IGN;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 void signals_worker(void)
@@ -88,6 +95,10 @@ void signals_worker(void)
 	/* A terminal's ^C reaches the whole group; the conductor acts. */
 	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
 		signal(fatal[i], SIG_IGN);
+	/* Ended by a limit, the conductor ends as it would have itself. */
+	for (size_t k = 0; k < 2; k++)
+		if (!limit_ignored[k])
+			signal(limits[k], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN); /* TLS writes where nobody reads */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

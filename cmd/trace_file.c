@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/same_file.h"
 #include "io/output.h"
 
 struct trace_file {
@@ -21,20 +21,12 @@ struct trace_file {
 /* --force must not cost an image. */
 static int refuse_own(const struct settings *settings, struct err *err)
 {
-	struct stat file, other;
-
-	for (unsigned i = 0; i < settings->argument_count; i++) {
-		const char *path = settings->argument[i];
-
-		if (!strcmp(settings->trace, path) ||
-		    (!stat(settings->trace, &file) && !stat(path, &other) &&
-		     file.st_dev == other.st_dev &&
-		     file.st_ino == other.st_ino))
+	for (unsigned i = 0; i < settings->argument_count; i++)
+		if (same_file(settings->trace, settings->argument[i]))
 			return err_set(err, ERR_USAGE,
 				       "--trace: %s is an image of this "
 				       "command; give another file",
 				       settings->trace);
-	}
 	return 0;
 }
 

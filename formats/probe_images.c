@@ -141,6 +141,26 @@ static const char *vhd_type(const unsigned char *footer, struct probe_hit *hit)
 	}
 }
 
+/* A trailer of 512 bytes whose end is lost, by what it begins with: nothing
+ * else of the file tells a truncated one from the disk that is in it. NULL if
+ * there is none. */
+static const unsigned char *cut_trailer(const struct probe_view *v,
+					const void *start, size_t len,
+					uint32_t version, size_t at)
+{
+	/* Shorter: there must be the version behind it. */
+	for (size_t rest = at + 4; v->tail && rest < 512; rest++) {
+		const unsigned char *p;
+
+		if (v->tail_len < rest)
+			return NULL;
+		p = v->tail + v->tail_len - rest;
+		if (!memcmp(p, start, len) && bytes_be32(p + at) == version)
+			return p;
+	}
+	return NULL;
+}
+
 static bool vhd_tail(const struct probe_view *v, struct probe_hit *hit)
 {
 	/* Old versions of Virtual PC wrote a byte less. */
@@ -167,7 +187,12 @@ static bool vhd_tail(const struct probe_view *v, struct probe_hit *hit)
 			hit->bits += 96;
 		return true;
 	}
-	return false;
+	if (!cut_trailer(v, "conectix", 8, 0x10000, 12))
+		return false;
+	hit->bits = 64 + 32;
+	hit->data_from = 0;
+	probe_doubt(hit, "\"conectix\" near the end, cut short");
+	return true;
 }
 
 /* A dynamic disk has the cookie twice, at 0 and at the end: one row, so that
@@ -335,6 +360,13 @@ bool probe_dmg(const struct probe_view *v, struct probe_hit *hit)
 		probe_note(hit, 0, "\"koly\" at 0");
 		dmg_koly(v, v->head, hit);
 		hit->data_from = 512;
+		return true;
+	}
+	/* "koly", its version and its length. */
+	if (cut_trailer(v, "koly\0\0\0\4", 8, 512, 8)) {
+		hit->bits = 96;
+		hit->data_from = 0;
+		probe_doubt(hit, "\"koly\" near the end, cut short");
 		return true;
 	}
 	return false;

@@ -75,6 +75,31 @@ static const char *optional(const char *text)
 	return *text ? text : NULL;
 }
 
+bool build_size(const struct build *build, uint64_t *size)
+{
+	if (build->disk)
+		*size = build->disk->size;
+	else if (build->walk && build->walk->size_known)
+		*size = build->walk->size;
+	else
+		return false;
+	return true;
+}
+
+/* What the conductor refuses when it knows of it; of a pipe it could not. */
+static int check_size(const struct build *build, struct err *err)
+{
+	uint64_t most = build->job->max_size, size;
+
+	if (!most || !build_size(build, &size) || size <= most ||
+	    strcmp(build->format, build->job->format))
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		       "%" PRIu64 " bytes are more than the %" PRIu64
+		       " of --max-size: allow more by it, if this is right",
+		       size, most);
+}
+
 int build_enter_guest(struct build *build, struct err *err)
 {
 	struct source *source = build_source(build);
@@ -103,19 +128,9 @@ int build_enter_guest(struct build *build, struct err *err)
 	else
 		return err_set(err, ERR_BUG, "%s cannot be read in one pass",
 			       driver->name);
-	return build->disk || build->walk ? 0 : err_in(err, "%s",
-						       driver->name);
-}
-
-bool build_size(const struct build *build, uint64_t *size)
-{
-	if (build->disk)
-		*size = build->disk->size;
-	else if (build->walk && build->walk->size_known)
-		*size = build->walk->size;
-	else
-		return false;
-	return true;
+	if (!build->disk && !build->walk)
+		return err_in(err, "%s", driver->name);
+	return check_size(build, err);
 }
 
 int build_goal_size(const struct build *build, uint64_t *size, struct err *err)

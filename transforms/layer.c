@@ -51,7 +51,7 @@ struct looking {
 	struct choose choose;
 	const char *wanted;
 	struct archive_member exact; /* it is called just so */
-	bool has_exact;
+	bool has_exact, exact_twice;
 };
 
 /* The disks that a description lists are those there are. */
@@ -78,9 +78,11 @@ static int look_at(struct looking *looking,
 			return -1;
 		take_names(looking);
 	}
-	if (member->regular && !looking->has_exact &&
+	if (member->regular && *looking->wanted &&
 	    !strcmp(member->name, looking->wanted)) {
-		looking->exact = *member;
+		looking->exact_twice = looking->has_exact;
+		if (!looking->has_exact)
+			looking->exact = *member;
 		looking->has_exact = true;
 	}
 	return choose_add(&looking->choose, member, err);
@@ -132,6 +134,17 @@ static int take_digest(struct looking *looking,
 	return appliance_check(looking->appliance, err);
 }
 
+static int refuse_twice(const char *name, struct err *err)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "%.200s", name);
+	printable(text);
+	return err_set(err, ERR_USAGE,
+		       "holds more than one file called %s: choose by number",
+		       text);
+}
+
 /* All members, then the choice. */
 static int choose_listed(struct looking *looking, struct source *source,
 			 bool *used, struct err *err)
@@ -146,6 +159,8 @@ static int choose_listed(struct looking *looking, struct source *source,
 			return -1;
 	if (result < 0)
 		return -1;
+	if (looking->exact_twice)
+		return refuse_twice(looking->wanted, err);
 	*used = looking->has_exact;
 	chosen = looking->has_exact
 			 ? &looking->exact
@@ -179,6 +194,8 @@ static int choose_passing(struct looking *looking, struct source *source,
 			continue;
 		take(looking->layer, &member);
 		*used = *looking->wanted;
+		looking->layer->named = *looking->wanted &&
+					!strcmp(member.name, looking->wanted);
 		if (!*looking->wanted && !choose->named_count)
 			looking->layer->alone = choose_rank(&member);
 		return take_digest(looking, &member, err);
@@ -262,6 +279,9 @@ static int see_later(void *opaque, struct archive_reader *reader,
 	if (passing->appliance &&
 	    check_manifest(passing, reader, member, err) < 0)
 		return -1;
+	if (passing->layer.named && member->regular &&
+	    !strcmp(member->name, passing->layer.member))
+		return refuse_twice(member->name, err);
 	if (!passing->layer.alone ||
 	    choose_rank(member) < passing->layer.alone)
 		return 0;

@@ -181,6 +181,8 @@ struct image_layer {
 	uint64_t offset;  /* LAYER_WINDOW: where it begins */
 	uint32_t alone;   /* enum choose_rank: a later member of this rank or
 			     more makes the choice ambiguous; 0: none does */
+	bool named; /* LAYER_STREAM: it was chosen by its name, which no later
+		       member may have */
 	bool digested; /* a manifest says what the bytes inside must have: */
 	uint32_t digest_kind; /* enum digest_kind */
 	unsigned char digest[DIGEST_LEN_MOST];

@@ -252,6 +252,7 @@ int pump_run(struct pump *pump, struct err *err)
 	}
 	for (unsigned i = 0; i < ring.count; i++)
 		pump_slot_free(&ring.slot[i].work);
+	pump_feed_free(&ring.feed);
 	pthread_cond_destroy(&ring.change);
 	pthread_mutex_destroy(&ring.mutex);
 	pump_notes_close(ring.feed.notes);

@@ -41,6 +41,10 @@ struct pump {
 	 * output valid: last checks of the input; NULL: none. */
 	int (*check)(void *opaque, struct err *err);
 	void *check_opaque;
+	/* Called with the disk's first bytes when they pass, unless they are
+	 * zeros; NULL: nobody wants to see them. */
+	void (*head)(void *opaque, const unsigned char *bytes, size_t len);
+	void *head_opaque;
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
 	/* What is stored is noted there, and what it has of an earlier run is
 	 * placed again but not stored; the writer's sink seeks. Borrowed; NULL:

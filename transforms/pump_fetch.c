@@ -50,30 +50,11 @@ static uint64_t pad(const struct pump_feed *feed, uint64_t size)
 			       : size;
 }
 
-/* A few tables can claim terabytes by mapping the same clusters again and
- * again; honest ones map each byte of the container at most once. */
 static int count_mapped(struct pump_feed *feed, const struct extent *extent,
 			uint64_t length, struct err *err)
 {
-	unsigned i = 0;
-
-	if (extent->kind != EXTENT_DATA || !extent->source ||
-	    extent->encoding != ENCODING_PLAIN || !extent->source->size_known)
-		return 0;
-	while (i < FEED_SOURCES - 1 && feed->mapped[i].source &&
-	       feed->mapped[i].source != extent->source)
-		i++;
-	feed->mapped[i].source = extent->source;
-	feed->mapped[i].bytes += length;
-	/* A last cluster may reach past the end of the file. */
-	if (i < FEED_SOURCES - 1 &&
-	    feed->mapped[i].bytes >
-		    extent->source->size + feed->pump->disk->granule)
-		return err_set(err, ERR_DAMAGED,
-			       "more data is mapped than the file of %" PRIu64
-			       " bytes holds: clusters are used twice",
-			       extent->source->size);
-	return 0;
+	return mapped_claim(&feed->mapped, extent, length,
+			    feed->pump->disk->granule, err);
 }
 
 static int fetch_range(struct pump_feed *feed, struct pump_slot *slot,
@@ -413,4 +394,9 @@ int pump_feed_end(struct pump_feed *feed, struct err *err)
 	pump->size = pump->disk ? pump->disk->size : pump->walk->size;
 	pump->padded = pad(feed, pump->size);
 	return 0;
+}
+
+void pump_feed_free(struct pump_feed *feed)
+{
+	mapped_free(&feed->mapped);
 }

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "formats/codecs/codec.h"
+#include "transforms/mapped.h"
 #include "transforms/pump.h"
 
 enum slot_kind {
@@ -29,10 +30,6 @@ struct pump_slot {
 	unsigned char *piece_bytes; /* UNIT_LEN_MAX */
 };
 
-/* Plain bytes mapped so far in one container: with more than it has, it maps
- * some of them twice. One for each file that may be open. */
-#define FEED_SOURCES LIMIT_CHAIN
-
 /* The largest sector, which is the least room an ordered walk asks for. */
 #define CARRY_LEN 4096
 
@@ -49,10 +46,7 @@ struct pump_feed {
 	/* Its bytes that did not fit the unit they were fetched for. */
 	unsigned char carry[CARRY_LEN];
 	size_t carry_at, carry_len;
-	struct {
-		const struct source *source;
-		uint64_t bytes;
-	} mapped[FEED_SOURCES];
+	struct mapped mapped;
 	struct pump_notes *notes; /* borrowed; or NULL */
 	bool live; /* a slot was placed that no earlier run has stored */
 };
@@ -86,5 +80,6 @@ int pump_store(struct pump_feed *feed, struct pump_slot *slot,
 int pump_finishing(struct pump_feed *feed, struct err *err);
 /* The input has ended: what can be verified only now; sizes. */
 int pump_feed_end(struct pump_feed *feed, struct err *err);
+void pump_feed_free(struct pump_feed *feed);
 
 #endif

@@ -105,7 +105,8 @@ static void find_zeros(struct pump_feed *feed, struct pump_slot *slot)
 static bool looks_at(const struct pump *pump, const struct pump_slot *slot)
 {
 	return pump->digest || pump->writer->place_reads ||
-	       slot->offset < pump->writer->units_until;
+	       slot->offset < pump->writer->units_until ||
+	       (pump->head && !slot->offset);
 }
 
 int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
@@ -168,6 +169,24 @@ int pump_finishing(struct pump_feed *feed, struct err *err)
 				 : journal_sync(pump->journal, err);
 }
 
+/* What is shared was not read: some of it is now. */
+static int show_head(const struct pump *pump, const struct pump_slot *slot,
+		     struct err *err)
+{
+	unsigned char bytes[4096];
+	size_t len = (size_t)min_u64(sizeof bytes, slot->length);
+
+	if (slot->kind == SLOT_UNIT) {
+		pump->head(pump->head_opaque, slot->unit.data,
+			   (size_t)slot->length);
+		return 0;
+	}
+	if (disk_read(pump->disk, bytes, len, slot->offset, err) < 0)
+		return -1;
+	pump->head(pump->head_opaque, bytes, len);
+	return 0;
+}
+
 static int place(struct pump_feed *feed, struct pump_slot *slot,
 		 struct err *err)
 {
@@ -175,7 +194,9 @@ static int place(struct pump_feed *feed, struct pump_slot *slot,
 
 	if (feed->notes && !slot->recorded)
 		end_replay(feed);
-
+	if (pump->head && !slot->offset && slot->kind != SLOT_RANGE &&
+	    show_head(pump, slot, err) < 0)
+		return -1;
 	if (pump->progress) {
 		feed->placed += slot->length;
 		pump->progress(pump->opaque, feed->placed, slot->total);

@@ -159,8 +159,6 @@ static struct sink *open_wrap(const struct run *run, const struct build *build,
 	};
 	const struct zip_member zip = { .name = job->member_name,
 					.mtime = job->member_time,
-					.size_known = known,
-					.size = size,
 					.level = job->wrap_level };
 	int id = codec_by_name(tag);
 
@@ -366,6 +364,24 @@ static int check_end(void *opaque, struct err *err)
 	return 0;
 }
 
+/* Who opens a raw disk without stating that it is one goes by such bytes. */
+static void note_head(void *opaque, const unsigned char *bytes, size_t len)
+{
+	struct probe_input input = { .size_known = len < LIMIT_PROBE_LEN,
+				     .size = len,
+				     .window = { { 0, len, bytes } },
+				     .count = 1 };
+	struct probe_report report;
+	uint64_t offset;
+
+	if (probe_layer(&input, &report, &offset, &len) == PROBE_DONE &&
+	    report.class == PROBE_IMAGE)
+		log_note(opaque, "the disk itself begins like another disk's "
+			 "image, %s (%s): the raw output may be taken for that "
+			 "unless its format is stated", report.title,
+			 report.evidence);
+}
+
 static int pump_build(const struct run *run, struct build *build,
 		      struct writer *writer, struct protocol_done *done,
 		      struct err *err)
@@ -390,6 +406,11 @@ static int pump_build(const struct run *run, struct build *build,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };
 
+	if ((build->converts || !strcmp(job->format, "raw")) &&
+	    !strcmp(build->target->name, "raw")) {
+		pump.head = note_head;
+		pump.head_opaque = run->log;
+	}
 	if (digest)
 		pump.digest = digest_open();
 	int result = pump_run(&pump, err);
@@ -400,6 +421,8 @@ static int pump_build(const struct run *run, struct build *build,
 	digest_close(pump.digest);
 	if (result < 0)
 		return -1;
+	if (!pump.size && !strcmp(job->format, "raw"))
+		log_note(run->log, "the input is empty: a disk of 0 bytes");
 	done->size = pump.size;
 	done->padded = pump.padded;
 	done->has_size = build->converts;

@@ -30,6 +30,7 @@ struct peeling {
 	unsigned char *head; /* of the layer on top, LIMIT_PROBE_LEN of room */
 	size_t head_len;
 	bool member_used; /* --member has chosen already */
+	unsigned archives; /* so far */
 };
 
 static struct source *top(const struct peeling *peeling)
@@ -185,6 +186,7 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 {
 	struct image_layer *layer = &image->layer[image->layers];
 	const char *wanted = peeling->member_used ? "" : about->member;
+	bool archive = image->report.class == PROBE_ARCHIVE;
 	bool random;
 	int result;
 
@@ -192,13 +194,16 @@ static int peel(struct peeling *peeling, const struct protocol_input *about,
 		return err_set(err, ERR_LIMIT,
 			       "more than %d compressions and archives inside "
 			       "each other", LIMIT_COMPRESSIONS);
+	if (archive && peeling->archives++ == LIMIT_ARCHIVES)
+		return err_set(err, ERR_LIMIT,
+			       "more than %d archives inside each other: "
+			       "extract the outermost first", LIMIT_ARCHIVES);
 	if (source_rewind(top(peeling), err) < 0)
 		return -1;
 	bound(top(peeling), image->layers, about->max_size, peeling->stack,
 	      &peeling->depth);
-	result = image->report.class == PROBE_CODEC
-			 ? look_at_codec(peeling, image, layer, err)
-			 : look_at_archive(peeling, image, wanted, layer, err);
+	result = archive ? look_at_archive(peeling, image, wanted, layer, err)
+			 : look_at_codec(peeling, image, layer, err);
 	if (result < 0)
 		return -1;
 	/* A member in place costs nothing; blocks are decoded whole, which

@@ -39,6 +39,7 @@
 	F(archive_read_open1)                                              \
 	F(archive_read_next_header)                                        \
 	F(archive_read_data_block)                                         \
+	F(archive_read_header_position)                                    \
 	F(archive_filter_bytes)                                            \
 	F(archive_error_string)                                            \
 	F(archive_set_error)                                               \
@@ -244,6 +245,22 @@ static void describe(struct archive_reader *reader,
 	member->offset = member->window ? (uint64_t)at : 0;
 }
 
+/* A tar that ends behind a member may have had more of them, as a truncated one
+ * has: to libarchive that is an end like that by blocks of zeros, which it
+ * consumes where they are. */
+static int ended(struct archive_reader *reader, struct err *err)
+{
+	const struct libarchive *lib = &reader->lib;
+	la_int64_t at = lib->archive_read_header_position(reader->archive);
+
+	if ((strcmp(reader->tag, "tar") && strcmp(reader->tag, "ova")) ||
+	    at < 0 || lib->archive_filter_bytes(reader->archive, 0) > at)
+		return 0;
+	return err_set(err, ERR_DAMAGED,
+		       "the archive is cut short at %lld: its end mark (1024 "
+		       "bytes of zeros) is missing", (long long)at);
+}
+
 int archive_next(struct archive_reader *reader, struct archive_member *out,
 		 struct err *err)
 {
@@ -255,7 +272,7 @@ int archive_next(struct archive_reader *reader, struct archive_member *out,
 			       "more than %d members", LIMIT_MEMBERS);
 	status = reader->lib.archive_read_next_header(reader->archive, &entry);
 	if (status == ARCHIVE_EOF)
-		return 0;
+		return ended(reader, err);
 	/* A warning here is about names and owners. */
 	if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 		return failed(reader, err);

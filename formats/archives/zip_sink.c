@@ -27,7 +27,6 @@
 	F(archive_entry_new)                                               \
 	F(archive_entry_free)                                              \
 	F(archive_entry_set_pathname)                                      \
-	F(archive_entry_set_size)                                          \
 	F(archive_entry_set_filetype)                                      \
 	F(archive_entry_set_perm)                                          \
 	F(archive_entry_set_mtime)
@@ -144,9 +143,6 @@ static int begin(struct zip *zip, const struct zip_member *member,
 	lib->archive_entry_set_filetype(entry, AE_IFREG);
 	lib->archive_entry_set_perm(entry, 0644);
 	lib->archive_entry_set_mtime(entry, member->mtime, 0);
-	if (member->size_known)
-		lib->archive_entry_set_size(entry,
-					    (la_int64_t)member->size);
 	if (status == ARCHIVE_OK)
 		status = lib->archive_write_header(zip->archive, entry);
 	lib->archive_entry_free(entry);

@@ -2,13 +2,12 @@
 /*
  * A file as the only member of a zip (libarchive): a sink in front of another,
  * append-only on both sides. Sizes and checksum stand behind the member, as
- * the format allows (APPNOTE 4.3.9), so nothing need be known before; zip64
- * where it is needed.
+ * the format allows (APPNOTE 4.3.9), in 64 bits: nothing need be known before,
+ * and what is known changes no byte.
  */
 #ifndef FORMATS_ARCHIVES_ZIP_SINK_H
 #define FORMATS_ARCHIVES_ZIP_SINK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,8 +16,6 @@
 struct zip_member {
 	const char *name;
 	int64_t mtime; /* seconds since 1970 */
-	bool size_known;
-	uint64_t size;
 	int level; /* of deflate, 1..9; 0: 1, for images are large */
 };
 

@@ -94,7 +94,7 @@ may_include() {
 	nothing "$(code_of base io formats planner transforms cmd |
 		xargs grep -n '^#include <' |
 		grep -vE '<(sys|linux|arpa|netinet|openssl|isa-l|json-c|libxml|curl)/' |
-		grep -vE '<(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|inttypes|limits|locale|math|netdb|poll|popt|pthread|sched|signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|sysexits|termios|time|unistd|wait|lzma|zlib|zstd|zstd_errors|bzlib|lz4frame|libdeflate|archive|archive_entry|libnbd|cpuid|immintrin|emmintrin|smmintrin|arm_neon)\.h>')"
+		grep -vE '<(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|inttypes|limits|locale|malloc|math|netdb|poll|popt|pthread|sched|signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|sysexits|termios|time|unistd|wait|lzma|zlib|zstd|zstd_errors|bzlib|lz4frame|libdeflate|archive|archive_entry|libnbd|cpuid|immintrin|emmintrin|smmintrin|arm_neon)\.h>')"
 }
 
 # The code without comments and strings, for the tests that look for calls.

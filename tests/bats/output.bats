@@ -274,3 +274,50 @@ prepare() {
 	wait
 	equal "in.raw link.raw pipe " "$(files)"
 }
+
+@test "what the input is made of is no output, nor -MF or --trace of either" {
+	local name
+	make_odd_disk base.raw
+	cp base.raw before
+	ln base.raw hard.raw
+	ln -s base.raw symbolic.raw
+	make_qcow2 top.qcow2 backing=base.raw
+	truncate -s 5M flat.raw
+	python3 -B "$fixtures/make_vmdk.py" text base.raw flat.vmdk \
+		'line=RW 10240 FLAT "base.raw" 0'
+	for name in base.raw ./base.raw hard.raw symbolic.raw; do
+		fails 73 "$name: is a file that the input is made of*" --force \
+			--allow-references -O raw top.qcow2 $name
+		fails 73 "$name: is a file that the input is made of*" --force \
+			--allow-references -O raw flat.vmdk $name
+		same_bytes before base.raw
+	done
+	# What tells of a run is not written over its images.
+	for name in base.raw ./hard.raw symbolic.raw out.raw; do
+		fails 64 "-MF: $name is an image*" --force -MF $name base.raw \
+			out.raw
+		fails 64 "--trace: $name is an image*" --force --trace $name \
+			base.raw out.raw
+		same_bytes before base.raw
+		[ ! -e out.raw ]
+	done
+	fails 64 "*-MF: ./out.raw is an image*" -MF ./out.raw base.raw out.raw
+	[ ! -e out.raw ]
+	fails 64 "-MF: base.raw is an image*" --allow-references -MF base.raw \
+		top.qcow2 out.raw
+	same_bytes before base.raw
+}
+
+@test "a name that leads nowhere is made where it leads" {
+	make_odd_disk in.raw
+	mkdir there
+	ln -s there/real.raw out.raw
+	runs 0 in.raw out.raw
+	[ -L out.raw ]
+	same_bytes in.raw there/real.raw
+	ln -s absent/real.raw lost.raw
+	fails 73 "*lost.raw*" in.raw lost.raw
+	ln -s loop.raw loop.raw
+	run --separate-stderr "$IMGCONV" in.raw loop.raw
+	[ "$status" -ge 64 ] && [ "$status" -le 77 ]
+}

@@ -129,8 +129,11 @@ fixtures_here() {
 @test "signals: dies of each, at once, with no output and no process left" {
 	make_pattern part.raw data:3M
 	local name number out
-	for name in SIGINT SIGTERM SIGHUP SIGQUIT group:SIGTERM group:SIGHUP; do
+	for name in SIGINT SIGTERM SIGHUP SIGQUIT SIGXCPU SIGXFSZ \
+		group:SIGTERM group:SIGHUP group:SIGXCPU group:SIGXFSZ; do
 		for out in out.raw out.qcow2; do
+			# One of them is enough for most.
+			[[ $out == *raw || $name == *TERM ]] || continue
 			(ulimit -c 0 && python3 "$fixtures/interrupt.py" \
 				$name part.raw "$IMGCONV" -f raw - $out) \
 				>how 2>said
@@ -145,17 +148,99 @@ print(int(getattr(signal, sys.argv[1])))' "${name#group:}")
 
 @test "an ignored signal stays ignored" {
 	make_pattern part.raw data:3M
+	local name pid
 	mkfifo gate
-	# As nohup does it.
-	(trap '' HUP && exec "$IMGCONV" -f raw - out.raw <gate) 3>&- &
-	local pid=$!
-	exec 7>gate
-	cat part.raw >&7
-	until pgrep -P $pid >/dev/null; do sleep 0.01; done
-	kill -HUP $pid
-	exec 7>&-
-	wait $pid
-	same_bytes part.raw out.raw
+	for name in HUP INT TERM QUIT XCPU XFSZ; do
+		# As nohup does it.
+		(trap '' $name && exec "$IMGCONV" -f raw - out.raw <gate) 3>&- &
+		pid=$!
+		exec 7>gate
+		cat part.raw >&7
+		until pgrep -P $pid >/dev/null; do sleep 0.01; done
+		kill -$name $pid
+		exec 7>&-
+		wait $pid
+		same_bytes part.raw out.raw
+		rm out.raw
+	done
+}
+
+@test "limits on time and length: dies of their signals, or says so" {
+	need prlimit
+	make_pattern part.raw data:3M
+	# Of the one that works, not of the one that waits.
+	run bash -c 'ulimit -c 0; ulimit -f 1024; "$1" part.raw out.raw 2>said' \
+		- "$IMGCONV"
+	equal $((128 + 25)) "$status" "length ($(cat said))"
+	grep -q '^imgconv: .*RLIMIT_FSIZE' said
+	nothing_at out.raw
+	run bash -c 'trap "" XFSZ; ulimit -f 1024; "$1" part.raw out.raw 2>said' \
+		- "$IMGCONV"
+	equal 74 "$status" "length, ignored ($(cat said))"
+	nothing_at out.raw
+	# A sanitizer's start alone takes a second.
+	[ "${IMGCONV_VARIANT:-}" != asan ] || return 0
+	# It decodes until it is told to end.
+	head -c 64M /dev/zero | gzip -9 >part.gz
+	for i in {1..100}; do cat part.gz; done >large.gz
+	run bash -c 'ulimit -c 0; prlimit --cpu=1:60 "$1" -q -O raw.gz large.gz \
+		out.gz 2>said' - "$IMGCONV"
+	equal $((128 + 24)) "$status" "time ($(cat said))"
+	grep -q '^imgconv: .*RLIMIT_CPU' said
+	nothing_at out.gz
+}
+
+@test "every answer to a full device, a closed pipe, and nobody" {
+	local line
+	make_odd_disk in.raw
+	qemu-img convert -O qcow2 in.raw in.qcow2
+	while read -r line; do
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$IMGCONV" \
+			$line
+		equal 74 "$status" "full: $line ($stderr)"
+		[ "${#stderr_lines[@]}" -eq 1 ] || fail "$line: $stderr"
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >&-' - "$IMGCONV" $line
+		equal 74 "$status" "closed: $line ($stderr)"
+		# Nobody reads: SIGPIPE, or status 74 where that is ignored.
+		mkfifo pipe
+		# shellcheck disable=SC2086
+		(exec env --default-signal=PIPE "$IMGCONV" $line >pipe 2>said) \
+			3>&- &
+		exec 7<pipe 7<&-
+		status=0
+		wait $! || status=$?
+		rm pipe
+		case $status in
+		141) [ ! -s said ] || fail "$line: $(cat said)" ;;
+		74) equal 1 "$(wc -l <said)" "$line" ;;
+		# What was written before it closed went nowhere.
+		0) [ ! -s said ] || fail "$line: $(cat said)" ;;
+		*) fail "nobody: $line: $status $(cat said)" ;;
+		esac
+	done <<-END
+		info in.raw
+		info --json in.qcow2
+		map in.qcow2
+		map --json in.raw
+		check in.qcow2
+		compare in.raw in.qcow2
+		measure -O vhd in.raw
+		inspect in.qcow2
+		inspect --json in.raw
+		plan in.raw new.qcow2
+		plan --json in.raw new.qcow2
+		formats
+		targets
+		--help
+		--version
+		help convert
+		-O raw in.qcow2 -
+		-O qcow2 in.raw -
+		-O raw.gz in.raw -
+		-O vmdk in.raw -
+	END
 }
 
 @test "standard output closed early, and full: one line, status 74" {

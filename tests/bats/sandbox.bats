@@ -5,6 +5,7 @@
 
 load helper
 load images
+load every
 
 prepare() {
 	case ${IMGCONV_VARIANT-} in
@@ -104,4 +105,44 @@ traced() {
 	# shellcheck disable=SC2002
 	cat appliance.ova | imgconv - piped.raw
 	same_bytes disk.raw piped.raw
+}
+
+# Images that others made, where they are, or one of each kind: what a run may
+# open, a tab, its arguments.
+all_runs() {
+	local corpus=${IMGCONV_CORPUS:-$IMGCONV_SOURCE/../shared/corpus}
+	local file others size with
+	truncate -s 5308416 disk.raw
+	if [ ! -r "$corpus/corpus.tsv" ]; then
+		make_every disk.raw all
+		for file in all/*; do
+			printf '%s\tinfo %q\n' "$file" "$file"
+			printf '%s\t-O qcow2 %q OUT\n' "$file" "$file"
+		done
+		return
+	fi
+	while IFS=$'\t' read -r file others size; do
+		with=$corpus/$file
+		printf '%s\tinfo %q\n' "$with" "$with"
+		# The large ones take too long.
+		[ "$size" != - ] && [ "$size" -gt 70000000 ] ||
+			printf '%s\t-O qcow2 %q OUT\n' "$with" "$with"
+		[ "$others" != - ] || continue
+		for other in ${others//;/ }; do with+=,$corpus/$other; done
+		printf '%s\t--allow-references -O raw %q OUT\n' "$with" \
+			"$corpus/$file"
+	done < <(tail -n +2 "$corpus/corpus.tsv" | awk -F '\t' -v OFS='\t' \
+		'{print $2, $3 == "" ? "-" : $3, $6}')
+}
+
+@test "over all images: no path but those of the command line is opened" {
+	need strace python3 qemu-img
+	all_runs >runs
+	[ "$(wc -l <runs)" -ge 90 ]
+	run -0 python3 "$fixtures/paths.py" "$IMGCONV" <runs
+	[ "${#lines[@]}" -eq 1 ] || fail "$output"
+	# The test has seen something: a worker a run, and its libraries.
+	read -r count _ workers _ paths _ <<<"$output"
+	[ "$workers" -ge "$count" ] && [ "$paths" -ge $((count * 10)) ] ||
+		fail "$output"
 }

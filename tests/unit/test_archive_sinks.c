@@ -18,9 +18,7 @@ static struct sink *open_over(enum form form, struct fake_sink *fake,
 	const struct tar_member tar = { .name = "disk.raw",
 					.size_known = true,
 					.size = LEN };
-	const struct zip_member zip = { .name = "disk.raw",
-					.size_known = true,
-					.size = LEN };
+	const struct zip_member zip = { .name = "disk.raw" };
 
 	fake->sink.seekable = form == TAR;
 	return form == ZIP ? zip_sink(&fake->sink, &zip, err)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Units for base/: sizes, ranges, checked arithmetic, byte order, errors. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "base/ranges.h"
 #include "base/units.h"
 #include "tests/unit/check.h"
@@ -120,6 +122,31 @@ static void test_errors(void)
 	CHECK_EQ(err.kind, ERR_LIMIT);
 }
 
+static const char *shown(const char *text)
+{
+	static char copy[64];
+
+	snprintf(copy, sizeof copy, "%s", text);
+	printable(copy);
+	return copy;
+}
+
+static void test_printable(void)
+{
+	CHECK_STR(shown("plain, \303\244 \342\202\254 \360\237\222\276"),
+		  "plain, \303\244 \342\202\254 \360\237\222\276");
+	/* Controls of both sets, line separators, turned directions. */
+	CHECK_STR(shown("a\033[1m\n\177"), "a?[1m??");
+	CHECK_STR(shown("\302\233x\342\200\256y\342\201\246\342\200\250"),
+		  "??x???y??????");
+	/* Cut, too long, alone, surrogates, beyond Unicode. */
+	CHECK_STR(shown("\342\202"), "??");
+	CHECK_STR(shown("\300\257\340\200\257"), "?????");
+	CHECK_STR(shown("\200z\377\303x"), "?z??x");
+	CHECK_STR(shown("\355\240\200"), "???");
+	CHECK_STR(shown("\364\220\200\200\370"), "?????");
+}
+
 int main(void)
 {
 	test_sizes();
@@ -127,5 +154,6 @@ int main(void)
 	test_checked();
 	test_bytes();
 	test_errors();
+	test_printable();
 	return check_result();
 }
