@@ -203,10 +203,11 @@ int resume_begin(const struct execution *execution, const struct job *job,
 
 /* ---- the end ---- */
 
-/* Another time there may be room, or a server that answers. */
+/* Another time there may be room, more time, or a server that answers. */
 static bool may_pass(enum err_kind kind)
 {
-	return kind == ERR_IO || kind == ERR_TEMPORARY || kind == ERR_CREATE;
+	return kind == ERR_IO || kind == ERR_TEMPORARY || kind == ERR_CREATE ||
+	       kind == ERR_INTERRUPTED;
 }
 
 void resume_end(const struct conversion *list, unsigned count,

@@ -16,7 +16,8 @@ make_input() {
 interrupted() {
 	local limit=$1
 	shift
-	run -74 --separate-stderr bash -c 'ulimit -f "$1"; shift; exec "$@"' \
+	run -74 --separate-stderr bash -c \
+		'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"' \
 		- "$limit" "$IMGCONV" --resume "$@"
 	[[ $stderr == *'; the same command goes on from there' ]] ||
 		fail "$stderr"
@@ -86,15 +87,15 @@ resumed() {
 
 @test "inputs of which each kind is read in another way" {
 	local input
-	make_input
+	make_pattern in.raw hole:1M data:2M zero:1M text:3M hole:1M data:2M
 	imgconv in.raw in.qcow2
 	imgconv in.raw in.vmdk -o subformat=streamOptimized
 	imgconv in.raw in.raw.gz
 	imgconv in.raw in.raw.xz --wrap-level 1
 	gzip -k in.vmdk
 	for input in in.qcow2 in.vmdk in.raw.gz in.raw.xz in.vmdk.gz; do
-		resumed "$input" o.raw 9000
-		resumed "$input" o.vhdx 9000
+		resumed "$input" o.raw 3500
+		resumed "$input" o.vhdx 3500
 	done
 }
 
@@ -179,6 +180,17 @@ resumed() {
 	alone o.raw
 }
 
+@test "the signal of a limit keeps what is done" {
+	make_input
+	# Of what the worker had written no checkpoint was due.
+	run -153 bash -c 'ulimit -f 9000; exec "$@"' - "$IMGCONV" --resume \
+		in.raw o.raw
+	kept o.raw
+	imgconv --resume in.raw o.raw
+	cmp in.raw o.raw
+	alone o.raw
+}
+
 @test "what changed begins anew" {
 	make_input
 	interrupted 9000 in.raw o.qcow2
@@ -234,7 +246,8 @@ resumed() {
 
 @test "without --resume nothing is left, also of what was left before" {
 	make_input
-	run -74 bash -c 'ulimit -f 9000; exec "$0" in.raw o.raw' "$IMGCONV"
+	run -74 bash -c 'trap "" XFSZ; ulimit -f 9000; exec "$0" in.raw o.raw' \
+		"$IMGCONV"
 	equal 'in.raw ' "$(files)" left
 	interrupted 9000 in.raw o.raw
 	imgconv in.raw o.raw
