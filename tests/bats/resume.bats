@@ -95,7 +95,7 @@ resumed() {
 	gzip -k in.vmdk
 	for input in in.qcow2 in.vmdk in.raw.gz in.raw.xz in.vmdk.gz; do
 		resumed "$input" o.raw 3500
-		resumed "$input" o.vhdx 3500
+		resumed "$input" o.vhdx 7000
 	done
 }
 
