@@ -6,6 +6,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* In front of a function in which sums, products and shifts of unsigned
+ * numbers lose their upper bits on purpose: hashes, checksums, sequences of
+ * numbers without order. Its reason stands beside it. Not for a function that
+ * also computes a length, a count or an offset: there clang's
+ * -fsanitize=integer shall say so. */
+#if defined(__clang__) && __clang_major__ >= 12
+#define WRAPS                                                               \
+	__attribute__((no_sanitize("unsigned-integer-overflow",             \
+				   "unsigned-shift-base")))
+#else
+#define WRAPS
+#endif
+
 /* Each returns true and fills *out, or false when the result does not fit. */
 static inline bool checked_add(uint64_t a, uint64_t b, uint64_t *out)
 {

@@ -10,6 +10,11 @@
 
 #include "base/printable.h"
 
+/* err.h has macros of these names for who calls. */
+#undef err_set
+#undef err_sys
+#undef err_in
+
 int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 {
 	va_list args;
@@ -32,8 +37,10 @@ int err_sys(struct err *err, enum err_kind kind, const char *format, ...)
 	vsnprintf(err->message, sizeof err->message, format, args);
 	va_end(args);
 	size_t used = strlen(err->message);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): known texts are const */
+	const char *reason = strerror(number);
 	snprintf(err->message + used, sizeof err->message - used, ": %s",
-		 strerror(number));
+		 reason);
 	err->kind = kind;
 	err->signal = 0;
 	printable(err->message);
@@ -69,7 +76,7 @@ enum err_kind err_kind_of_errno(int number, enum err_kind otherwise)
 int err_status(enum err_kind kind)
 {
 	static const int statuses[ERR_KINDS] = {
-#define ERR(name, status, meaning) [ERR_##name] = status,
+#define ERR(name, status, meaning) [ERR_##name] = (status),
 #include "base/err.def"
 #undef ERR
 	};

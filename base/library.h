@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares that name */
 #define LIBRARY_MEMBER(function) __typeof__(function) *function;
 #define LIBRARY_NAME(function) #function,
 

@@ -14,12 +14,13 @@
 void mem_exhausted(void) __attribute__((noreturn));
 
 /* Zeroed memory; never NULL (mem_exhausted). For sizes our own code chose. */
-void *mem_zalloc(size_t len);
-char *mem_strdup(const char *text);
+void *mem_zalloc(size_t len) __attribute__((returns_nonnull));
+char *mem_strdup(const char *text) __attribute__((returns_nonnull));
 char *mem_printf(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+	__attribute__((format(printf, 1, 2), returns_nonnull));
 /* `count` elements of `size` bytes; gives up on overflow or when out. */
-void *mem_resize(void *memory, size_t count, size_t size);
+void *mem_resize(void *memory, size_t count, size_t size)
+	__attribute__((returns_nonnull));
 
 /* Zeroed memory for count * size bytes where a file gave the numbers: fails
  * with ERR_LIMIT above `cap` bytes or when memory is out. Free with free(). */
@@ -30,7 +31,7 @@ void *mem_capped(uint64_t count, uint64_t size, uint64_t cap,
  * are not touched here: the thread that first fills one gets its pages. (2 MiB
  * aligned and as huge pages they made 780 page faults of 2060 in a run of 1.1
  * GiB, and no difference in its time.) */
-void *mem_buffer(size_t len);
+void *mem_buffer(size_t len) __attribute__((returns_nonnull));
 
 void mem_free_pointer(void *pointer);
 void mem_close_fd(int *fd);

@@ -75,9 +75,9 @@ static char *name_output(const struct settings *settings,
 /* The name of the disk that was found: of the member furthest in. */
 static char *stem_in(const struct image *image, unsigned number)
 {
-	for (unsigned i = image->layers; i-- > 0;)
-		if (*image->layer[i].member)
-			return stem_of(image->layer[i].member);
+	for (unsigned i = image->layers; i; i--)
+		if (*image->layer[i - 1].member)
+			return stem_of(image->layer[i - 1].member);
 	return mem_printf("disk-%u", number);
 }
 

@@ -274,21 +274,25 @@ static int refuse(const struct lines *lines, const char *name, struct err *err)
 		       list);
 }
 
-static int find(const struct lines *lines, const struct checksum_name *names,
-		unsigned count, const struct checksum_line **out,
-		unsigned *depth, struct err *err)
+static const struct checksum_line *find(const struct lines *lines,
+					const struct checksum_name *names,
+					unsigned count, unsigned *depth,
+					struct err *err)
 {
+	const struct checksum_line *line = NULL;
+
 	for (unsigned i = 0; i < count; i++) {
-		int result = choose(lines, names[i].name, out, err);
+		int result = choose(lines, names[i].name, &line, err);
 
 		*depth = names[i].depth;
 		if (result)
-			return result < 0 ? -1 : 0;
+			return result < 0 ? NULL : line;
 	}
 	*depth = 0;
 	if (no_names(lines) || (!count && one_name(lines)))
-		return choose(lines, NULL, out, err) < 0 ? -1 : 0;
-	return refuse(lines, count ? names[0].name : "", err);
+		return choose(lines, NULL, &line, err) < 0 ? NULL : line;
+	refuse(lines, count ? names[0].name : "", err);
+	return NULL;
 }
 
 int checksum_find(const char *text, size_t len, const char *origin,
@@ -301,7 +305,7 @@ int checksum_find(const char *text, size_t len, const char *origin,
 	struct reading reading = { .place = PLAIN };
 	struct lines lines = { .line = NULL };
 	const struct checksum_line *line = NULL;
-	int result;
+	int result = -1;
 
 	memset(out, 0, sizeof *out);
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* UTF-8 says so */
@@ -312,14 +316,15 @@ int checksum_find(const char *text, size_t len, const char *origin,
 		return err_set(err, ERR_DAMAGED,
 			       "is no text with checksums");
 	read_lines(text, len, blake, &reading, &lines);
-	result = lines.count
-			 ? find(&lines, names, count, &line, &out->depth, err)
-			 : err_set(err, ERR_DAMAGED,
-				   "has no line with a checksum");
-	if (!result) {
+	if (lines.count)
+		line = find(&lines, names, count, &out->depth, err);
+	else
+		err_set(err, ERR_DAMAGED, "has no line with a checksum");
+	if (line) {
 		out->kind = line->kind;
 		memcpy(out->digest, line->digest, sizeof out->digest);
 		out->clearsigned = reading.clearsigned;
+		result = 0;
 	}
 	free(lines.line);
 	return result;

@@ -77,7 +77,7 @@ size_t checksum_digits(const char *text, size_t len)
 void checksum_bytes(const char *text, size_t digits, unsigned char *out)
 {
 	for (size_t i = 0; i + 1 < digits; i += 2)
-		out[i / 2] = (unsigned char)(hex_digit(text[i]) << 4 |
+		out[i / 2] = (unsigned char)(hex_digit(text[i]) * 16 +
 					     hex_digit(text[i + 1]));
 }
 

@@ -67,7 +67,7 @@ static int fetch(const struct settings *settings, const char *url, char *text,
 			       "checksums are fetched by http and https only");
 	result = remote_open(url, settings, &remote, err);
 	if (!result) {
-		source = remote_source(STEAL_FD(remote.socket), err);
+		source = remote_source(STEAL_FD(remote.socket), NULL, err);
 		result = source ? source_read(source, text,
 					      CHECKSUM_FILE_MOST + 1, 0, len,
 					      err)

@@ -13,6 +13,7 @@
 #include "cmd/checksums.h"
 #include "cmd/nbd_uri.h"
 #include "cmd/refusals.h"
+#include "cmd/resume.h"
 #include "cmd/signals.h"
 #include "cmd/trace_file.h"
 #include "transforms/tags.h"
@@ -54,6 +55,8 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 	const struct settings *settings = conversion->settings;
 	uint64_t begin = trace_now();
 
+	if (resume_refuse_names(conversion, err) < 0)
+		return -1;
 	conversion->conductor = conductor_open(conversion->input, settings,
 					       conversion->ui, err);
 	if (!conversion->conductor)
@@ -89,7 +92,7 @@ int conversion_plan(struct conversion *conversion, struct err *err)
 			      conversion->image.report.title,
 			      conversion->image.format);
 	trace_file_span(conversion->trace, "plan", begin);
-	return 0;
+	return resume_refuse(conversion, err);
 }
 
 /* -o data_file=NAME: guest data goes to a second file. */
@@ -113,6 +116,7 @@ int conversion_open(struct conversion *conversion, struct err *err)
 	const struct settings *settings = conversion->settings;
 	const struct output_options options = {
 		.force = settings->force,
+		.resume = settings->resume,
 		.if_changed = settings->if_changed,
 		.sync = settings->sync,
 		.in_place = conversion->in_place,

@@ -14,6 +14,7 @@
 #include "cmd/depfile.h"
 #include "cmd/jobserver.h"
 #include "cmd/machine.h"
+#include "cmd/resume.h"
 #include "cmd/same_file.h"
 #include "cmd/signals.h"
 #include "cmd/stage_table.h"
@@ -47,9 +48,9 @@ static struct depfile *list_files(const struct conversion *list,
 /* The first `count` were committed, and should not have been. */
 static void withdraw(struct conversion *list, unsigned count)
 {
-	while (count-- > 0)
-		if (owns_output(list, count))
-			parts_withdraw(list[count].parts);
+	for (; count; count--)
+		if (owns_output(list, count - 1))
+			parts_withdraw(list[count - 1].parts);
 }
 
 /* All that can fail early has, before the first of several gets its name;
@@ -222,17 +223,22 @@ static void prepare(struct conversion *conversion,
 	conversion->server.socket = -1;
 }
 
-static void clear(struct conversion *list, unsigned count)
+static void clear(struct conversion *list, unsigned count, int result,
+		  struct err *err)
 {
+	if (result < 0)
+		resume_end(list, count, err);
 	for (unsigned i = 0; i < count; i++)
 		conductor_close(list[i].conductor);
 	signals_watch_output(NULL, NULL);
-	for (unsigned i = count; i-- > 0;) {
-		if (!owns_output(list, i))
+	for (unsigned i = count; i; i--) {
+		struct conversion *one = &list[i - 1];
+
+		if (!owns_output(list, i - 1))
 			continue;
-		remote_close(&list[i].server);
-		parts_close(list[i].parts);
-		output_close(list[i].out);
+		remote_close(&one->server);
+		parts_close(one->parts);
+		output_close(one->out);
 	}
 }
 
@@ -283,7 +289,7 @@ static int run(const struct settings *settings, unsigned count,
 	}
 	if (!result)
 		result = convert(list, count, &err);
-	clear(list, count);
+	clear(list, count, result, &err);
 	free(list);
 	return end(ui, trace, result, &err);
 }
@@ -307,7 +313,7 @@ static int convert_all(const struct settings *settings,
 		list[i].output = disks->disk[i].path;
 	}
 	result = convert(list, disks->count, err);
-	clear(list, disks->count);
+	clear(list, disks->count, result, err);
 	free(own);
 	free(list);
 	return result;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cmd/job.h"
 #include "cmd/remote_ssh.h"
+#include "cmd/resume.h"
 #include "cmd/tool.h"
 #include "cmd/trace_file.h"
 #include "io/spool.h"
@@ -235,11 +236,16 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	}
 	if (aside)
 		fds[PROTOCOL_FD_OUTPUT] = temp;
-	else if (execution->server && moves)
-		fds[PROTOCOL_FD_OUTPUT] = server_fd =
-			STEAL_FD(execution->server->socket);
-	else if (execution->output && moves)
+	else if (execution->server && moves) {
+		server_fd = STEAL_FD(execution->server->socket);
+		fds[PROTOCOL_FD_OUTPUT] = server_fd;
+	} else if (execution->output && moves)
 		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
+	if (execution->output && moves && !aside &&
+	    resume_begin(execution, job, err) < 0)
+		return -1;
+	if (execution->output && moves && !aside)
+		fds[PROTOCOL_FD_JOURNAL] = output_journal(execution->output);
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	fds[PROTOCOL_FD_DATA] =
 		execution->data ? output_fd(execution->data) : -1;

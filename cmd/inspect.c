@@ -215,9 +215,9 @@ static void print_text(const struct settings *settings,
 	answer_text(settings->label[0]);
 	printf(": %s, ", verdict->count ? "unsafe" : "safe");
 	answer_text(image->format);
-	for (unsigned i = image->layers; i-- > 0;) {
+	for (unsigned i = image->layers; i; i--) {
 		printf(" in ");
-		answer_text(image->layer[i].tag);
+		answer_text(image->layer[i - 1].tag);
 	}
 	if (image->size_known)
 		printf(", %s bytes",

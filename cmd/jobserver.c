@@ -107,6 +107,12 @@ static int reopen(int fd, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
+static bool read_pair(const char *auth, int *reading, int *writing)
+{
+	/* NOLINTNEXTLINE(cert-err34-c): nine digits fit */
+	return sscanf(auth, "%9d,%9d", reading, writing) == 2;
+}
+
 static int open_pipes(const char *auth, int *to)
 {
 	int from = -1, reading, writing;
@@ -114,7 +120,7 @@ static int open_pipes(const char *auth, int *to)
 	if (!strncmp(auth, "fifo:", 5)) {
 		from = open(auth + 5, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		*to = open(auth + 5, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	} else if (sscanf(auth, "%d,%d", &reading, &writing) == 2) {
+	} else if (read_pair(auth, &reading, &writing)) {
 		from = reopen(reading, O_RDONLY | O_NONBLOCK);
 		*to = reopen(writing, O_WRONLY);
 	}

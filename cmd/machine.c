@@ -33,6 +33,7 @@ static unsigned group_limit(const char *folder)
 	if (!file)
 		return 0;
 	/* Part of a processor counts as a whole one. */
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's numbers of 64 bits fit */
 	if (fscanf(file, "%llu %llu", &quota, &period) == 2 && period)
 		result = (unsigned)(quota / period + !!(quota % period));
 	fclose(file);

@@ -101,8 +101,9 @@ static int read_parameter(const char *text, size_t len, struct nbd_terms *out,
 	static const char verify[] = "tls-verify-peer=";
 	int result = -1;
 
-#define IS(key) (len >= sizeof key - 1 && !strncmp(text, key, sizeof key - 1))
-#define REST(key) text + sizeof key - 1, len - (sizeof key - 1)
+#define IS(key) \
+	(len >= sizeof(key) - 1 && !strncmp(text, key, sizeof(key) - 1))
+#define REST(key) text + sizeof(key) - 1, len - (sizeof(key) - 1)
 	if (IS(path))
 		result = decode(REST(path), out->socket, sizeof out->socket);
 	else if (IS(certificates))

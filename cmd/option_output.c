@@ -154,10 +154,13 @@ int option_tar_format(struct settings *settings, const char *text,
 int option_sector_size(struct settings *settings, const char *text,
 			     struct err *err)
 {
-	if (strcmp(text, "512") && strcmp(text, "4096"))
+	if (!strcmp(text, "512"))
+		settings->sector_size = 512;
+	else if (!strcmp(text, "4096"))
+		settings->sector_size = 4096;
+	else
 		return err_set(err, ERR_USAGE, "\"%s\" is not 512 or 4096",
 			       text);
-	settings->sector_size = (uint32_t)atoi(text);
 	return 0;
 }
 

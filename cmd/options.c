@@ -57,7 +57,7 @@ static void make_table(struct poptOption *out)
 {
 	unsigned i;
 
-	for (i = 0; option_rows[i].commands && i < ROWS_MAX - 3; i++)
+	for (i = 0; i < ROWS_MAX - 3 && option_rows[i].commands; i++)
 		out[i] = (struct poptOption){
 			.longName = option_rows[i].name,
 			.shortName = option_rows[i].letter,
@@ -301,6 +301,7 @@ static int check_pairs(const struct options *options, struct err *err)
 		{ "json", "dot" },
 		{ "unique", "reproducible" },
 		{ "unique", "uuid" },
+		{ "unique", "resume" },
 		{ "all", "plan" },
 		{ "coefficients", "all" },
 		{ "coefficients", "plan" },
@@ -508,6 +509,9 @@ int options_parse(struct options *options, int argc, char **argv,
 		return -1;
 	if (options->settings.if_changed)
 		options->settings.force = true;
+	/* Two runs make one output. */
+	if (options->settings.resume)
+		options->settings.reproducible = true;
 	/* make -n runs some recipes all the same, those with a +. */
 	if (options->settings.command->options &
 		    (OPTION_FOR_CONVERT | OPTION_FOR_RESIZE |

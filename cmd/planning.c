@@ -53,7 +53,7 @@ uint64_t planning_memory(const struct settings *settings)
 		unsigned threads = planning_threads(settings);
 
 		memory = threads <= 4 ? 256 * MIB
-				      : threads * 32 * MIB + 128 * MIB;
+				      : threads * (32 * MIB) + 128 * MIB;
 		memory = min_u64(memory, memory_limit(settings));
 	}
 	return max_u64(memory, MEMORY_LEAST);
@@ -161,6 +161,18 @@ static void set_append(const struct target *target, struct state *start)
 					     &target->create)]);
 }
 
+/* What OUTPUT is. */
+static const char *sink_of(const char *path, bool exists, mode_t mode)
+{
+	if (!strcmp(path, "-"))
+		return "stream";
+	if (remote_kind(path) == REMOTE_NBD)
+		return "device";
+	if (!exists || S_ISREG(mode))
+		return "file";
+	return S_ISBLK(mode) ? "device" : "stream";
+}
+
 /* What OUTPUT is, and how it lies to the input. */
 static void set_place(struct planning *planning,
 		      const struct planning_paths *paths)
@@ -173,16 +185,8 @@ static void set_place(struct planning *planning,
 	bool exists = strcmp(paths->output, "-") &&
 		      !stat(paths->output, &about);
 	bool same_fs;
-	const char *sink = "file";
+	const char *sink = sink_of(paths->output, exists, about.st_mode);
 
-	if (!strcmp(paths->output, "-"))
-		sink = "stream";
-	else if (remote_kind(paths->output) == REMOTE_NBD)
-		sink = "device";
-	else if (exists && S_ISBLK(about.st_mode))
-		sink = "device";
-	else if (exists && !S_ISREG(about.st_mode))
-		sink = "stream";
 	if (slash)
 		slash[slash == folder] = '\0';
 	else

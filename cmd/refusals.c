@@ -131,10 +131,9 @@ int refusals_consumer(const struct settings *settings,
 
 	if (settings->size_request == SIZE_ABSOLUTE)
 		size = settings->size;
-	else if (!image->size_known)
-		return 0;
-	else if (settings->size_request == SIZE_RELATIVE &&
-		 !checked_add(size, settings->size, &size))
+	else if (!image->size_known ||
+		 (settings->size_request == SIZE_RELATIVE &&
+		  !checked_add(size, settings->size, &size)))
 		return 0;
 	size = driver_round_size(target->driver, &target->create, size);
 	if (!consumer || !consumer->most || size <= consumer->most)

@@ -335,11 +335,11 @@ bool remote_ssh_size(const char *url, const struct settings *settings,
 	AUTO_FD int words = memfd_create("words", MFD_CLOEXEC);
 	AUTO_FREE char *said = mem_zalloc(WORDS_LEN);
 	AUTO_FREE char *path = NULL, *text = NULL;
-	unsigned long long size = 0;
 	struct ssh_url parts;
 	struct err ignored;
-	int status = -1;
+	int status = -1, at = 0;
 	const char *line;
+	char *end;
 
 	if (remote_ssh_can_fetch() && !ssh_url_parse(url, &parts, &ignored)) {
 		path = ssh_url_quoted_path(&parts);
@@ -352,11 +352,12 @@ bool remote_ssh_size(const char *url, const struct settings *settings,
 	read_words(words, said);
 	/* Behind the line that repeats the command. */
 	line = strstr(said, "\n-");
-	if (!line ||
-	    sscanf(line, " %*s %*s %*s %*s %llu", &size) != 1)
+	if (!line)
 		return false;
-	*out = size;
-	return true;
+	sscanf(line, " %*s %*s %*s %*s %n", &at);
+	/* More than fits is the most there is: not what it was. */
+	*out = strtoull(line + at, &end, 10);
+	return at && end > line + at;
 }
 
 int remote_ssh_fetch(const char *url, const struct settings *settings, int fd,

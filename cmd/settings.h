@@ -50,6 +50,7 @@ struct settings {
 	bool if_changed; /* an identical output stays as it is */
 	const char *depfile; /* -MF; or NULL */
 	bool force, partition_fix, shrink, verify, digest, sync, consume;
+	bool resume;
 	bool rewrite, reproducible, unique, dry_run, target_is_zero, pad;
 	bool quiet, verbose, json, dot, all, shallow;
 	bool coefficients; /* plan: show them, and nothing else */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns the reading of OUTPUT's name and of -O: format, compressions around
  * it, and the options the format knows. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,10 +214,12 @@ static int shape_disks(struct target *target, struct err *err)
 {
 	struct create_options *create = &target->create;
 	struct ova *ova;
-	const char *given = create_option(create, target->driver->options,
-					  OVA_DISK_OPTION);
+	const char *given;
 	int result;
 
+	assert(target->driver); /* find_format's for an appliance */
+	given = create_option(create, target->driver->options,
+			      OVA_DISK_OPTION);
 	move_options(target);
 	for (unsigned i = 0; i < create->option_count; i++)
 		if (!strcmp(create->option[i].name, OVA_DISK_OPTION) &&

@@ -65,10 +65,11 @@ static void confine(const struct files *files)
 						      ALL_ACCESS };
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
 				   sizeof attr, 0);
-	int null = open("/dev/null", O_PATH | O_CLOEXEC);
+	int null;
 
 	if (ruleset < 0)
 		return;
+	null = open("/dev/null", O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
 		int fd = open(readable[i], O_PATH | O_CLOEXEC);
 		allow(ruleset, fd, READ_ACCESS);
@@ -125,7 +126,7 @@ static void become_tool(const struct tool *tool, const struct files *files,
 		/* execvp wants them so, and does not change them. */
 		argv[i] = (char *)(uintptr_t)tool->argument[i];
 	argv[i] = NULL;
-	execvp(argv[0], argv);
+	execvp(tool->argument[0], argv);
 	_exit(127);
 }
 
@@ -293,8 +294,8 @@ int tool_serve_end(struct tool_server *server, bool failed, struct err *err)
 	kill(server->pid, SIGTERM);
 	waitpid(server->pid, &status, 0);
 	signals_unwatch_worker(server->pid);
-	lseek(server->words, 0, SEEK_SET);
-	listen_to(server->words, words, sizeof words);
+	if (!lseek(server->words, 0, SEEK_SET))
+		listen_to(server->words, words, sizeof words);
 	close(server->words);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
 		return failed ? -1 : 0;

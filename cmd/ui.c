@@ -135,12 +135,18 @@ void ui_step(struct ui *ui, const char *step)
 	}
 }
 
+static bool same_posture(const struct sandbox_posture *a,
+			 const struct sandbox_posture *b)
+{
+	return a->no_new_privileges == b->no_new_privileges &&
+	       a->seccomp == b->seccomp && a->landlock == b->landlock;
+}
+
 void ui_posture(struct ui *ui, const struct sandbox_posture *posture)
 {
 	char text[64], line[96];
 
-	if (!ui->closed_in ||
-	    memcmp(&ui->posture, posture, sizeof *posture)) {
+	if (!ui->closed_in || !same_posture(&ui->posture, posture)) {
 		snprintf(line, sizeof line, "sandbox: %s",
 			 sandbox_text(posture, text, sizeof text));
 		ui_note(ui, LOG_DETAIL, line);

@@ -213,9 +213,9 @@ static void patch_add(struct gpt_patch *patches, unsigned *count,
 }
 
 /* Does another entry of the MBR begin at or after `end`? */
-static bool mbr_follows(const unsigned char *mbr, unsigned self, uint64_t end)
+static bool mbr_follows(const unsigned char *mbr, size_t self, uint64_t end)
 {
-	for (unsigned i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		const unsigned char *e = mbr + 446 + 16 * i;
 
 		if (i != self && e[4] && bytes_le32(e + 8) >= end)
@@ -237,7 +237,7 @@ static void mbr_patch(const unsigned char *head, uint64_t sectors,
 	memcpy(mbr, head, sizeof mbr);
 	if (bytes_le16(mbr + 510) != 0xAA55)
 		return;
-	for (unsigned i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		unsigned char *e = mbr + 446 + 16 * i;
 		uint64_t start = bytes_le32(e + 8);
 		uint64_t end = start + bytes_le32(e + 12);

@@ -65,7 +65,7 @@ static bool mbr_plausible(const unsigned char *head)
 {
 	unsigned used = 0;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		const unsigned char *e = head + 446 + 16 * i;
 
 		if (e[0] & 0x7f)
@@ -89,7 +89,7 @@ static bool guest_mbr(const unsigned char *head, size_t len, struct guest *out)
 	    guest_fs_volume(head, len) || !mbr_plausible(head))
 		return false;
 	gpt_read(head, len, NULL, 0, 0, &gpt);
-	for (unsigned i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		const unsigned char *e = head + 446 + 16 * i;
 		uint64_t start = bytes_le32(e + 8);
 

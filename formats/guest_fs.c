@@ -189,7 +189,7 @@ bool guest_fs_volume(const unsigned char *head, size_t len)
 /* The label may stand in any of the first four sectors. */
 GUEST_FS(lvm)
 {
-	for (size_t at = 0; at < 4 * 512; at += 512) {
+	for (size_t at = 0; at < 2048; at += 512) {
 		uint64_t pv;
 
 		if (!has(head, len, at, "LABELONE", 8) ||
@@ -268,7 +268,8 @@ GUEST_FS(hfsplus)
 	if (len < 1536)
 		return false;
 	p = head + 1024;
-	if (!memcmp(p, "BD", 2) && is_power_of_two(bytes_be32(p + 20) / 512)) {
+	if (!memcmp(p, "BD", 2) && bytes_be32(p + 20) &&
+	    !(bytes_be32(p + 20) % 512)) {
 		out->name = "hfs";
 		return found(out, 1024,
 			     times(bytes_be16(p + 18), bytes_be32(p + 20)) +

@@ -100,10 +100,12 @@ void patches_apply(const struct patches *patches, unsigned char *buf,
 		   uint64_t offset, size_t len)
 {
 	const struct patch *patch = patches_next(patches, offset);
-	const struct patch *last = patches->list + patches->count;
 	uint64_t end = offset + len;
 
-	for (; patch && patch < last && patch->offset < end; patch++) {
+	if (!patch)
+		return;
+	const struct patch *last = patches->list + patches->count;
+	for (; patch < last && patch->offset < end; patch++) {
 		uint64_t from = max_u64(patch->offset, offset);
 		uint64_t to = min_u64(patch->offset + patch->len, end);
 

@@ -29,7 +29,7 @@
  * three bytes of boot code may be anything. */
 #define BITS_FEW 24
 
-#define M(text) text, sizeof text - 1
+#define M(text) text, sizeof(text) - 1
 
 /* More telling names first, where two would claim the same bytes. A row with
  * a magic is asked only when the magic is there. */
@@ -471,8 +471,12 @@ const char *probe_known(unsigned index, enum probe_class *class,
 	for (size_t i = 0; i < ROWS; i++) {
 		bool again = i && !strcmp(rows[i].name, rows[i - 1].name);
 
-		if (rows[i].class == PROBE_CODEC || again || index--)
+		if (rows[i].class == PROBE_CODEC || again)
 			continue;
+		if (index) {
+			index--;
+			continue;
+		}
 		*class = rows[i].class;
 		*title = rows[i].title;
 		return rows[i].name;

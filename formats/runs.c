@@ -44,14 +44,16 @@ static int grow(struct runs *runs, struct err *err)
 
 int runs_add(struct runs *runs, const struct run *run, struct err *err)
 {
-	struct run *last = runs->count ? &runs->list[runs->count - 1] : NULL;
+	if (runs->count) {
+		struct run *last = &runs->list[runs->count - 1];
 
-	if (last && joins(last, run)) {
-		last->length += run->length;
-		return 0;
+		if (joins(last, run)) {
+			last->length += run->length;
+			return 0;
+		}
+		if (run->offset < last->offset)
+			runs->unsorted = true;
 	}
-	if (last && run->offset < last->offset)
-		runs->unsorted = true;
 	if (runs->count == runs->room && grow(runs, err))
 		return -1;
 	runs->list[runs->count++] = *run;

@@ -89,11 +89,17 @@ static struct table_slot *choose(struct set *set, uint64_t offset)
 	return oldest;
 }
 
+/* Modulo 2^64: neighbours come to lie far from each other. */
+WRAPS static uint64_t hash_slice(uint64_t number)
+{
+	return number * 0x9e3779b97f4a7c15ULL;
+}
+
 const unsigned char *table_cache_hold(struct table_cache *cache,
 				      uint64_t offset, struct table_slot **slot,
 				      struct err *err)
 {
-	uint64_t hash = offset / cache->slice * 0x9e3779b97f4a7c15ULL;
+	uint64_t hash = hash_slice(offset / cache->slice);
 	size_t index = (size_t)((hash >> 16) % cache->set_count);
 	struct set *set = &cache->sets[index];
 	pthread_mutex_t *lock = &cache->lock[index % LOCKS];

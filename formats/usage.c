@@ -88,9 +88,6 @@ static int make_room(struct usage *usage, struct err *err)
 static int add(struct usage *usage, struct check_report *report,
 	       struct claim claim, struct err *err)
 {
-	struct claim *last =
-		usage->count ? &usage->list[usage->count - 1] : NULL;
-
 	if (!claim.length)
 		return 0;
 	if (!checked_inside(claim.offset, claim.length, usage->file_size)) {
@@ -101,11 +98,14 @@ static int add(struct usage *usage, struct check_report *report,
 				 usage->file_size);
 		return 0;
 	}
-	if (last && last->what == claim.what &&
-	    last->shares == claim.shares &&
-	    last->offset + last->length == claim.offset) {
-		last->length += claim.length;
-		return 0;
+	if (usage->count) {
+		struct claim *last = &usage->list[usage->count - 1];
+
+		if (last->what == claim.what && last->shares == claim.shares &&
+		    last->offset + last->length == claim.offset) {
+			last->length += claim.length;
+			return 0;
+		}
 	}
 	if (make_room(usage, err))
 		return -1;

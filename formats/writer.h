@@ -102,6 +102,7 @@ struct writer {
 	/* What lies before this guest offset is never reserved: the writer
 	 * wants to see its bytes (identity.h). */
 	uint64_t units_until;
+	bool place_reads; /* place looks at the bytes of every unit */
 	/* The gateway's own: how far place, zero and reserve have come; where
 	 * they began, and how far they have come in front of that (units in
 	 * order, but for a first one that comes last). */

@@ -350,8 +350,10 @@ static void on_shape(void *opaque, bool ranges, bool size_known, uint64_t size)
 {
 	struct service *service = opaque;
 
-	service->words.hello = (struct remote_hello){ size, size_known,
-						      ranges };
+	service->words.hello = (struct remote_hello){ .size = size,
+						      .size_known = size_known,
+						      .seekable = ranges };
+	http_object_version(service->object, &service->words.hello.version);
 	service->greeted = service->hello_due = true;
 	if (!ranges) {
 		service->ring = mem_buffer(RING_LEN);

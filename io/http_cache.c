@@ -368,7 +368,7 @@ struct http_cache *http_cache_open(struct http_object *object, uint64_t size,
 	cache->memory = max_u64(options->memory, 4 * MIB);
 	cache->segment_max =
 		min_u64(SEGMENT_MAX,
-			max_u64(cache->memory / (4 * options->connections),
+			max_u64(cache->memory / 4 / options->connections,
 				SEGMENT_MIN));
 	cache->segment_max = round_down(cache->segment_max, SEGMENT_MIN);
 	cache->events = events;
@@ -381,6 +381,7 @@ struct http_cache *http_cache_close(struct http_cache *cache)
 	if (!cache)
 		return NULL;
 	while (cache->segments)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): of this list */
 		drop(cache->segments);
 	free(cache);
 	return NULL;

@@ -426,6 +426,23 @@ static uint64_t alarm_of(const struct http_fetch *fetch)
 	return fetch->moved + (uint64_t)fetch->object->options->timeout * 1000;
 }
 
+void http_object_version(const struct http_object *object,
+			 struct remote_version *out)
+{
+	const struct http_version *version = &object->version;
+	struct digest *digest;
+
+	memset(out, 0, sizeof *out);
+	out->known = version->etag[0] == '"';
+	if (!out->known)
+		return;
+	digest = digest_open();
+	digest_add(digest, version->etag, strlen(version->etag));
+	digest_add(digest, &version->size, sizeof version->size);
+	digest_get(digest, out->digest);
+	digest_close(digest);
+}
+
 int http_object_turn(struct http_object *object, int most)
 {
 	struct http_fetch *fetch = object->fetches;
@@ -464,6 +481,7 @@ struct http_object *http_object_close(struct http_object *object)
 	if (!object)
 		return NULL;
 	while (object->fetches)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): of this list */
 		free_fetch(object->fetches);
 	free(object->url);
 	free(object);

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "io/http_client.h"
+#include "io/remote_source.h"
 
 struct http_object;
 struct http_fetch;
@@ -34,6 +35,9 @@ struct http_fetch_ops {
 /* `client` is borrowed. */
 struct http_object *http_object_open(struct http_client *client,
 				     const struct http_options *options);
+/* The version, when the first fetch has told the shape. */
+void http_object_version(const struct http_object *object,
+			 struct remote_version *out);
 /* Fetches still in flight are forgotten. Accepts NULL, returns NULL. */
 struct http_object *http_object_close(struct http_object *object);
 

@@ -267,10 +267,14 @@ static int open_file(struct output *output,
 	if (open_dir(output, err) ||
 	    (target->exists && check_sticky(output, err)))
 		return -1;
-	sibling_remove_strays(output->dir_fd, target->name);
-	result = open_unnamed(output, err);
-	if (!result)
-		result = open_named(output, err);
+	sibling_remove_strays(output->dir_fd, target->name, !options->resume);
+	if (options->resume) {
+		result = output_kept_open(output, err);
+	} else {
+		result = open_unnamed(output, err);
+		if (!result)
+			result = open_named(output, err);
+	}
 	if (result < 0)
 		return -1;
 	return target->exists ? keep_mode(output, err) : 0;
@@ -315,6 +319,7 @@ struct output *output_open(const char *path,
 
 	output->fd = -1;
 	output->dir_fd = -1;
+	output->journal_fd = -1;
 	output->force = options->force;
 	output->if_changed = options->if_changed;
 	output->sync = options->sync;
@@ -332,6 +337,7 @@ struct output *output_elsewhere(void)
 	output->kind = OUTPUT_EXPORT;
 	output->fd = -1;
 	output->dir_fd = -1;
+	output->journal_fd = -1;
 	return output;
 }
 
@@ -370,6 +376,7 @@ struct output *output_close(struct output *output)
 		return NULL;
 	output_abandon(output);
 	mem_close_fd(&output->fd);
+	mem_close_fd(&output->journal_fd);
 	mem_close_fd(&output->dir_fd);
 	target_clear(&output->target);
 	free(output->adopted);
@@ -381,6 +388,9 @@ void output_abandon(struct output *output)
 {
 	struct stat st;
 
+	if (output->kept)
+		return;
+	output_kept_remove(output);
 	if (!output->has_sibling)
 		return;
 	sibling_remove(output->dir_fd, output->sibling, output->dev,

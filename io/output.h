@@ -10,7 +10,9 @@
  * two change places: the old file goes when the output is closed. Where
  * O_TMPFILE or /proc is missing the sibling exists from the start. Stray
  * siblings of killed runs are removed by the next run for the same name (only
- * when no living process holds their lock). Devices are opened exclusively
+ * when no living process holds their lock). With `resume` the sibling has a
+ * fixed name and a journal beside it, and both stay where there was no commit,
+ * for the next run that asks for them (output_kept.c). Devices are opened exclusively
  * and written in place; "-" is standard output. Symbolic links are followed.
  * Used by the conductor alone.
  */
@@ -37,6 +39,8 @@ struct output_options {
 	/* In place: an existing file or device is opened read-write and
 	 * changed where it is (resize). Nothing to discard then. */
 	bool in_place;
+	/* A file: go on with what an earlier run left, and leave the same. */
+	bool resume;
 	const struct stat *input; /* the same file is refused; may be NULL */
 };
 
@@ -58,6 +62,14 @@ enum output_kind output_kind(const struct output *output);
 int output_fd(const struct output *output);
 /* The directory the file will appear in, for temporary files; "." at least. */
 const char *output_dir(const struct output *output);
+
+/* With `resume`: the journal beside it, read-write, empty at first; borrowed.
+ * Otherwise -1. */
+int output_journal(const struct output *output);
+/* Will it leave something to go on with? */
+bool output_keeps(const struct output *output);
+/* Leave nothing after all: what was written is of no use. */
+void output_discard(struct output *output);
 
 /* Put an existing file in the output's place instead of the one written: the
  * input that --consume moves. `path` is renamed on commit. */

@@ -292,10 +292,11 @@ int output_commit(struct output *output, struct err *err)
 	output->tried = true;
 	if (output_settle(output, err))
 		return -1;
-	if (output->kind != OUTPUT_FILE || output->in_place ||
-	    output->unchanged)
-		return 0;
-	return commit_file(output, err);
+	if (output->kind == OUTPUT_FILE && !output->in_place &&
+	    !output->unchanged && commit_file(output, err))
+		return -1;
+	output_discard(output); /* what is left is of no use any more */
+	return 0;
 }
 
 void output_withdraw(struct output *output)
@@ -308,5 +309,8 @@ void output_withdraw(struct output *output)
 		sibling_remove(output->dir_fd, name, output->dev, output->ino);
 	else if (output->replaced)
 		exchange(output);
+	/* What there was to go on with is gone, or has changed places back. */
+	if (output->named)
+		output_discard(output);
 	output->named = output->replaced = false;
 }

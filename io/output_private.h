@@ -28,6 +28,16 @@ struct output {
 	char sibling[SIBLING_NAME_LEN];
 	volatile sig_atomic_t has_sibling;
 	char *adopted; /* the file that takes our place, or NULL */
+	/* --resume: the sibling is the partial output, and beside it is its
+	 * journal. Neither is removed while they are kept. */
+	volatile sig_atomic_t kept;
+	int journal_fd; /* or -1 */
+	char journal[SIBLING_NAME_LEN];
 };
+
+/* Open or make both, locked. */
+int output_kept_open(struct output *output, struct err *err);
+/* Async-signal-safe: the journal, if there is one. */
+void output_kept_remove(const struct output *output);
 
 #endif

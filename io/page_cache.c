@@ -102,6 +102,7 @@ static uint64_t cached(int fd, uint64_t offset, uint64_t length)
 
 /* Marks those of `count` parts from `first` on of which half is cached. Few
  * are of most files: whole ranges are asked about before their halves. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as PARTS_MAX has bits */
 static void note_parts(struct page_trail *trail, uint64_t size, uint64_t first,
 		       uint64_t count)
 {

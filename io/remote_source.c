@@ -311,7 +311,8 @@ static int receive_hello(int fd, struct remote_hello *hello, struct err *err)
 	return 0;
 }
 
-struct source *remote_source(int take_fd, struct err *err)
+struct source *remote_source(int take_fd, struct remote_version *version,
+			     struct err *err)
 {
 	AUTO_FD int fd = take_fd;
 	struct remote_hello hello;
@@ -319,6 +320,8 @@ struct source *remote_source(int take_fd, struct err *err)
 
 	if (receive_hello(fd, &hello, err) < 0)
 		return NULL;
+	if (version)
+		*version = hello.version;
 	remote = mem_zalloc(sizeof *remote);
 	remote->fd = STEAL_FD(fd);
 	pthread_mutex_init(&remote->lock, NULL);

@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "io/digest.h"
 #include "io/source.h"
 
 enum remote_type {
@@ -40,9 +41,17 @@ struct remote_header {
 	uint32_t len;  /* of what follows */
 };
 
+/* Which version of an object it is, where its server says so in a way that
+ * another version cannot have (RFC 9110, a strong ETag): a digest of that. */
+struct remote_version {
+	bool known;
+	unsigned char digest[DIGEST_LEN];
+};
+
 struct remote_hello {
 	uint64_t size; /* if size_known */
 	uint32_t size_known, seekable;
+	struct remote_version version;
 };
 
 /* All the worker ever says. Ids are its own, never 0; `len` is 1 to
@@ -55,9 +64,11 @@ struct remote_ask {
 #define REMOTE_ASK_MAX ((size_t)(4 * MIB))
 #define REMOTE_DATA_MAX ((size_t)(1 * MIB))
 
-/* Waits for HELLO on `fd` (taken, also on failure). Seekable: safe to read
+/* *version (NULL: nobody wants to know) is filled in.
+ * Waits for HELLO on `fd` (taken, also on failure). Seekable: safe to read
  * from many threads, of which each waits for its own bytes only. NULL with
  * what FAILED said, or ERR_BUG when the other end is gone or talks nonsense. */
-struct source *remote_source(int take_fd, struct err *err);
+struct source *remote_source(int take_fd, struct remote_version *version,
+			     struct err *err);
 
 #endif

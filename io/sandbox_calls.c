@@ -115,7 +115,7 @@ static void unless_any_bit(struct filter *filter, unsigned bits,
 #define REFUSE(number) (SECCOMP_RET_ERRNO | (number))
 
 /* The low half of an argument, wherever the kernel looks at no more. */
-static size_t argument(unsigned index)
+static size_t argument(size_t index)
 {
 	size_t at = offsetof(struct seccomp_data, args) + index * 8;
 

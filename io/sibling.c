@@ -15,15 +15,21 @@
 
 #define MARK ".imgconv-"
 #define RANDOM_LEN 6
+#define SUFFIX_LEN 7 /* the longest: of what is kept */
 
 static const char letters[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+static const char *const kept[] = {
+	[SIBLING_PARTIAL] = "partial",
+	[SIBLING_JOURNAL] = "journal",
+};
 
 /* All but the random letters. A name too long for a prefix and a suffix is
  * cut; two such names may then share strays, which their locks keep apart. */
 static size_t prefix_of(const char *name, char out[SIBLING_NAME_LEN])
 {
-	int most = SIBLING_NAME_LEN - 1 - 1 - (int)strlen(MARK) - RANDOM_LEN;
+	int most = SIBLING_NAME_LEN - 1 - 1 - (int)strlen(MARK) - SUFFIX_LEN;
 	int len = snprintf(out, SIBLING_NAME_LEN, ".%.*s" MARK, most, name);
 
 	return (size_t)len;
@@ -39,7 +45,7 @@ void sibling_name(const char *name, char out[SIBLING_NAME_LEN])
 
 		/* Only a first guess: a name in use is not taken. */
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		bits = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u;
+		bits = (uint64_t)now.tv_nsec * 0x9e3779b9u;
 		bits ^= (uint64_t)getpid() << 20;
 	}
 	for (int i = 0; i < RANDOM_LEN; i++) {
@@ -49,11 +55,26 @@ void sibling_name(const char *name, char out[SIBLING_NAME_LEN])
 	out[at] = '\0';
 }
 
-static bool is_sibling(const char *entry, const char *prefix, size_t len)
+void sibling_kept_name(const char *name, enum sibling_kept what,
+		       char out[SIBLING_NAME_LEN])
 {
-	return !strncmp(entry, prefix, len) &&
-	       strlen(entry) == len + RANDOM_LEN &&
-	       strspn(entry + len, letters) == RANDOM_LEN;
+	size_t at = prefix_of(name, out);
+
+	memcpy(out + at, kept[what], SUFFIX_LEN + 1);
+}
+
+static bool is_sibling(const char *entry, const char *prefix, size_t len,
+		       bool with_kept)
+{
+	const char *suffix = entry + len;
+
+	if (strncmp(entry, prefix, len))
+		return false;
+	if (!strcmp(suffix, kept[SIBLING_PARTIAL]) ||
+	    !strcmp(suffix, kept[SIBLING_JOURNAL]))
+		return with_kept;
+	return strlen(suffix) == RANDOM_LEN &&
+	       strspn(suffix, letters) == RANDOM_LEN;
 }
 
 void sibling_remove(int dir_fd, const char *name, dev_t dev, ino_t ino)
@@ -82,7 +103,7 @@ static void remove_stray(int dir_fd, const char *name)
 	close(fd);
 }
 
-void sibling_remove_strays(int dir_fd, const char *name)
+void sibling_remove_strays(int dir_fd, const char *name, bool with_kept)
 {
 	char prefix[SIBLING_NAME_LEN];
 	size_t len = prefix_of(name, prefix);
@@ -98,8 +119,9 @@ void sibling_remove_strays(int dir_fd, const char *name)
 		close(fd);
 		return;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream */
 	while ((entry = readdir(dir)))
-		if (is_sibling(entry->d_name, prefix, len))
+		if (is_sibling(entry->d_name, prefix, len, with_kept))
 			remove_stray(dir_fd, entry->d_name);
 	closedir(dir);
 }

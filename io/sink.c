@@ -96,6 +96,8 @@ int sink_write(struct sink *sink, const void *buf, size_t len, uint64_t offset,
 		return 0;
 	if (check_range(sink, offset, len, err) || fill_gap(sink, offset, err))
 		return -1;
+	if (sink->replay)
+		return 0;
 	result = sink->ops->write(sink, buf, len, offset, err);
 	stages_end(sink->stages, SPAN_WRITE, begin, len);
 	if (!result && !sink->seekable)
@@ -114,7 +116,8 @@ int sink_zero(struct sink *sink, uint64_t offset, uint64_t length,
 	if (check_range(sink, offset, length, err) ||
 	    fill_gap(sink, offset, err))
 		return -1;
-	if (sink->seekable && sink->fresh && how == SINK_ZERO_SPARSE)
+	if (sink->replay ||
+	    (sink->seekable && sink->fresh && how == SINK_ZERO_SPARSE))
 		return 0;
 	result = put_zeros(sink, offset, length, how, err);
 	/* Not bytes: a hole of a TiB would be the fastest disk there is. */
@@ -170,7 +173,7 @@ int sink_move(struct sink *sink, uint64_t from, uint64_t length, uint64_t to,
 
 void sink_expect(struct sink *sink, uint64_t size)
 {
-	if (sink->ops->expect && !sink->finished)
+	if (sink->ops->expect && !sink->finished && !sink->replay)
 		sink->ops->expect(sink, size);
 }
 

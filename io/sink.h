@@ -58,6 +58,9 @@ struct sink {
 	bool seekable;
 	bool fresh; /* every byte not yet written reads as zero; who wraps a
 		       sink takes this over, and clears it there */
+	/* All that is written was written before, by a run that was interrupted:
+	 * nothing is done (transforms/pump_notes.h). */
+	bool replay;
 	int fd;	    /* for copy offload and for reading back, or -1; borrowed */
 	uint64_t capacity; /* a device's size; UINT64_MAX: no bound known */
 	/* Times what is written; borrowed, NULL: nobody wants to know. */

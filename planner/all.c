@@ -44,6 +44,7 @@ static bool part_serves(const struct problem *problem,
 }
 
 /* Ends: `at` grows with each call, up to PLAN_STEPS. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as that */
 static bool part_found(const struct problem *problem, const struct label *label,
 		       const struct part *part)
 {

@@ -191,14 +191,14 @@ void frontier_plan(const struct frontier *frontier, const struct label *label,
 	out->weight = label->weight;
 	out->temp = label->load.temp;
 	out->memory = label->load.memory_peak;
-	for (unsigned i = label->steps; i-- > 0; label = label->parent) {
-		struct plan_step *step = &out->step[i];
+	for (unsigned i = label->steps; i; i--, label = label->parent) {
+		struct plan_step *step = &out->step[i - 1];
 		const struct node *before = label->parent->node;
 
-		step->transition = problem->catalogue[label->path[i]];
+		step->transition = problem->catalogue[label->path[i - 1]];
 		step->before = before->state;
 		step->after = label->node->state;
-		step->cost = graph_edge(before, label->path[i])->cost;
+		step->cost = graph_edge(before, label->path[i - 1])->cost;
 		plan_step_detail(problem->vocabulary, step);
 	}
 }

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 
 /* Over the groups in use only: the others are zero in every state; and over
  * a tag's words up to the one with its NUL, as zeros follow. */
-static uint64_t hash_state(const struct graph *graph, const struct state *state)
+/* Modulo 2^64. */
+WRAPS static uint64_t hash_state(const struct graph *graph, const struct state *state)
 {
 	unsigned count = graph->problem->vocabulary->count;
 	uint64_t hash = 0x9e3779b97f4a7c15u;
@@ -135,8 +137,8 @@ static bool relax(struct graph *graph)
 {
 	bool moved = false;
 
-	for (unsigned i = graph->count; i-- > 0;) {
-		struct node *node = graph->node[i];
+	for (unsigned i = graph->count; i; i--) {
+		struct node *node = graph->node[i - 1];
 
 		for (unsigned k = 0; k < node->edge_count; k++) {
 			unsigned next = node->edges[k].target->distance + 1;

@@ -10,7 +10,7 @@
 
 /* More states than any catalogue of sense comes to: 5 MiB of them. */
 #define GRAPH_NODES 4096
-#define GRAPH_SLOTS (2 * GRAPH_NODES)
+#define GRAPH_SLOTS ((size_t)2 * GRAPH_NODES)
 
 struct node;
 

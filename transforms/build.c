@@ -58,9 +58,9 @@ void build_push(struct build *build, struct source *take_source)
 
 int build_verify(const struct build *build, struct err *err)
 {
-	for (unsigned i = build->depth; i-- > 0;)
-		if (digest_source_is(build->source[i]) &&
-		    source_finish(build->source[i], err) < 0)
+	for (unsigned i = build->depth; i; i--)
+		if (digest_source_is(build->source[i - 1]) &&
+		    source_finish(build->source[i - 1], err) < 0)
 			return -1;
 	return 0;
 }

@@ -104,5 +104,7 @@ const struct transition transition_check_output = {
 		{ TAG_ACCESS, SET_TO, "random" },
 	},
 	.cost = check_output_cost,
-	.how = &(const struct how){ .where = HOW_REST, .rest = check_fit },
+	.how = &(const struct how){ .where = HOW_REST,
+				    .only_reads = true,
+				    .rest = check_fit },
 };

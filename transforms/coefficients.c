@@ -102,8 +102,10 @@ static bool next_word(struct line *line, char out[WORD_LEN])
 	       *line->at != '#') {
 		/* As it will be shown in a message. */
 		char c = *line->at++;
+		if (c <= ' ' || c >= 0x7f)
+			c = '?';
 		if (len < WORD_LEN - 1)
-			out[len++] = c > ' ' && c < 0x7f ? c : '?';
+			out[len++] = c;
 	}
 	out[len] = '\0';
 	return true;

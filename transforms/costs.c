@@ -123,17 +123,30 @@ static bool is_raw(const struct state *state)
 	return !strcmp(state->tag[TAG_FORMAT], "raw") && !compressions(state);
 }
 
-double costs_length(const struct price_list *list, const struct state *state)
+static bool is_original(const struct state *state)
+{
+	return !strcmp(state->tag[TAG_LAYOUT], "original");
+}
+
+/* Of what is as it came, or else raw. */
+static double plain_length(const struct price_list *list,
+			   const struct state *state)
 {
 	const struct image *image = &list->image;
 	unsigned depth = state_depth(state, TAG_WRAPS);
 
-	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
+	if (is_original(state))
 		return layer_size(image, image->layers > depth
 						 ? image->layers - depth
 						 : 0);
-	return is_raw(state) ? costs_guest(list, state)
-			     : costs_stored(list, state);
+	return costs_guest(list, state);
+}
+
+double costs_length(const struct price_list *list, const struct state *state)
+{
+	return is_original(state) || is_raw(state)
+		       ? plain_length(list, state)
+		       : costs_stored(list, state);
 }
 
 double costs_stored(const struct price_list *list, const struct state *state)
@@ -141,9 +154,9 @@ double costs_stored(const struct price_list *list, const struct state *state)
 	double size = costs_allocated(list);
 
 	if (is_raw(state))
-		return fmin(size, costs_length(list, state));
-	if (!strcmp(state->tag[TAG_LAYOUT], "original"))
-		return costs_length(list, state);
+		return fmin(size, plain_length(list, state));
+	if (is_original(state))
+		return plain_length(list, state);
 	if (*state->tag[TAG_INNER])
 		size /= 2;
 	for (unsigned depth = compressions(state); depth; depth--)
@@ -244,7 +257,8 @@ void costs_flow(const struct pricing *pricing, struct cost *out)
 void costs_keep(const struct price_list *list, double bytes, struct cost *out)
 {
 	costs_pool(out, bytes, list->coefficients->write);
-	out->temp += (uint64_t)bytes;
+	/* What eight compressions may hold is more than 64 bits say. */
+	out->temp += (uint64_t)fmin(bytes, (double)LIMIT_DISK_SIZE);
 }
 
 void costs_barrier(const struct price_list *list, struct cost *out)

@@ -147,13 +147,15 @@ static bool gpt_fix_file_cost(const struct pricing *pricing, struct cost *out)
 static int write_patches(int fd, const struct gpt_patch *patches,
 			 unsigned count, struct err *err)
 {
-	for (unsigned i = count; i-- > 0;)
-		if (pwrite(fd, patches[i].bytes, patches[i].len,
-			   (off_t)patches[i].offset) !=
-		    (ssize_t)patches[i].len)
+	for (unsigned i = count; i; i--) {
+		const struct gpt_patch *patch = &patches[i - 1];
+
+		if (pwrite(fd, patch->bytes, patch->len,
+			   (off_t)patch->offset) != (ssize_t)patch->len)
 			return err_sys(err, ERR_IO,
 				       "write the partition table at %llu",
-				       (unsigned long long)patches[i].offset);
+				       (unsigned long long)patch->offset);
+	}
 	return 0;
 }
 

@@ -47,13 +47,15 @@ static int gpt_fix_qemu_rest(struct build *build, const struct plan_step *step,
 	(void)step;
 	if (gpt_fix_patches(build, patches, &count, err) < 0)
 		return -1;
-	for (unsigned i = count; i-- > 0 && !result;) {
+	for (unsigned i = count; i && !result; i--) {
+		const struct gpt_patch *patch = &patches[i - 1];
 		struct tool_piece *piece = &pieces.piece[pieces.count++];
-		piece->offset = patches[i].offset;
-		piece->len = patches[i].len;
-		result = put(build->spool_fd, patches[i].bytes,
-			     patches[i].len, (off_t)at, err);
-		at += patches[i].len;
+
+		piece->offset = patch->offset;
+		piece->len = patch->len;
+		result = put(build->spool_fd, patch->bytes, patch->len,
+			     (off_t)at, err);
+		at += patch->len;
 	}
 	gpt_patches_free(patches, count);
 	return result ? result

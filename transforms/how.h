@@ -9,7 +9,7 @@
  *             next step starts from there. With `command`, an external
  *             program serves the input on a socket while the run lasts, and
  *             `fit` reads it there (build->served_fd).
- *   REST      a worker changes or reads the file where it lies.
+ *   REST      a worker changes the file where it lies, or `only_reads` it.
  *   TOOL      an external program, between workers. With `rest`, a worker
  *             first puts pieces into the spool, and the program is run once
  *             for each, in their order, with the piece as its input.
@@ -58,7 +58,7 @@ void tool_add(struct tool *tool, const char *format, ...)
 
 struct how {
 	enum how_where where;
-	bool ends;
+	bool ends, only_reads;
 	int (*fit)(struct build *build, const struct plan_step *step,
 		   struct err *err);
 	int (*rest)(struct build *build, const struct plan_step *step,

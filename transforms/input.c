@@ -173,7 +173,7 @@ static int connect_more(void *opaque, struct err *err)
 }
 
 static struct source *reach(struct input *input,
-			    const struct protocol_input *about,
+			    struct protocol_input *about,
 			    struct err *err)
 {
 	int fd = STEAL_FD(input->socket);
@@ -184,7 +184,7 @@ static struct source *reach(struct input *input,
 							    input },
 				  err);
 	if (input->place == PROTOCOL_PLACE_REMOTE && fd >= 0)
-		return remote_source(fd, err);
+		return remote_source(fd, &about->version, err);
 	if (fd >= 0)
 		close(fd);
 	err_set(err, ERR_BUG, "place %u of an input", input->place);

@@ -138,9 +138,9 @@ int inspect_map(struct inspected *image,
 
 static int verify(const struct inspected *image, struct err *err)
 {
-	for (unsigned i = image->depth; i-- > 0;)
-		if (digest_source_is(image->stack[i]) &&
-		    source_finish(image->stack[i], err) < 0)
+	for (unsigned i = image->depth; i; i--)
+		if (digest_source_is(image->stack[i - 1]) &&
+		    source_finish(image->stack[i - 1], err) < 0)
 			return -1;
 	return 0;
 }

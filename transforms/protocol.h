@@ -33,6 +33,7 @@
 #include "io/digest_source.h"
 #include "io/nbd.h"
 #include "io/page_cache.h"
+#include "io/remote_source.h"
 #include "io/sandbox.h"
 #include "io/stages.h"
 #include "planner/plan.h"
@@ -95,6 +96,7 @@ struct protocol_input {
 	char snapshot[256]; /* or "" */
 	char name[256];	    /* of the file, without its folder; or "" */
 	struct nbd_terms nbd; /* of a place that is an NBD server */
+	struct remote_version version; /* set by the worker */
 	char member[256];   /* which disk of several; or "" */
 	bool references;  /* --allow-references: it makes sense to ask */
 	bool shallow;	  /* check: name it only; its tables may be damaged */
@@ -127,6 +129,7 @@ enum protocol_fd {
 	PROTOCOL_FD_INPUT_DIRECT,
 	PROTOCOL_FD_OUTPUT_DIRECT,
 	PROTOCOL_FD_TRACE,  /* where a run writes its spans (io/trace.h) */
+	PROTOCOL_FD_JOURNAL, /* of OUTPUT, with --resume (io/journal.h) */
 	PROTOCOL_FDS
 };
 
@@ -189,6 +192,7 @@ struct image {
 	uint32_t layers;
 	struct image_layer layer[LIMIT_COMPRESSIONS];
 	struct probe_report report; /* of what is inside all layers */
+	struct remote_version version; /* of a remote one */
 	uint64_t file_size;	    /* of the input; 0 for a pipe */
 	bool file_size_known;
 	uint64_t stored_size; /* bytes inside all layers */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "transforms/pump_notes.h"
 #include "transforms/pump_slot.h"
 
 /*
@@ -115,12 +116,15 @@ static void ring_place(struct ring *ring, struct err *err)
 	struct ring_slot *slot = ring_at(ring, ring->turn);
 	bool in_order = !ring->pump->writer->sink ||
 			!ring->pump->writer->sink->seekable;
+	uint64_t turn = ring->turn;
 	int result;
 
 	ring->placing = true;
 	slot->state = SLOT_STORING;
 	ring_unlock(ring);
 	result = pump_place(&ring->feed, &slot->work, err);
+	if (!result)
+		pump_notes_placed(ring->feed.notes, turn, &slot->work);
 	if (!result && in_order)
 		result = pump_store(&ring->feed, &slot->work, err);
 	pthread_mutex_lock(&ring->mutex);
@@ -129,6 +133,8 @@ static void ring_place(struct ring *ring, struct err *err)
 	if (!result && !in_order) {
 		ring_unlock(ring);
 		result = pump_store(&ring->feed, &slot->work, err);
+		if (!result)
+			result = pump_notes_stored(ring->feed.notes, turn, err);
 		pthread_mutex_lock(&ring->mutex);
 	}
 	if (result < 0)
@@ -206,6 +212,9 @@ static int ring_finish(struct ring *ring, struct err *err)
 	int result;
 
 	if (ring->stop) {
+		/* What is stored is stored, whatever else went wrong. */
+		if (pump->journal)
+			journal_sync(pump->journal, err);
 		*err = ring->err;
 		return -1;
 	}
@@ -213,6 +222,8 @@ static int ring_finish(struct ring *ring, struct err *err)
 	result = pump_feed_end(&ring->feed, err);
 	if (!result && pump->check)
 		result = pump->check(pump->check_opaque, err);
+	if (!result)
+		result = pump_finishing(&ring->feed, err);
 	if (!result)
 		result = writer_finish(pump->writer, pump->padded, err);
 	stages_end(pump->stages, SPAN_FINISH, begin, 0);
@@ -231,6 +242,7 @@ int pump_run(struct pump *pump, struct err *err)
 	pthread_mutex_init(&ring.mutex, NULL);
 	pthread_cond_init(&ring.change, NULL);
 	pump_feed_init(&ring.feed, pump);
+	ring.feed.notes = pump_notes_open(pump->journal, ring.count);
 	for (unsigned i = 0; i < ring.count; i++)
 		pump_slot_init(&ring.feed, &ring.slot[i].work);
 	result = pump_feed_start(&ring.feed, err);
@@ -243,6 +255,7 @@ int pump_run(struct pump *pump, struct err *err)
 	pump_feed_free(&ring.feed);
 	pthread_cond_destroy(&ring.change);
 	pthread_mutex_destroy(&ring.mutex);
+	pump_notes_close(ring.feed.notes);
 	free(ring.slot);
 	return result;
 }

@@ -21,6 +21,7 @@
 #include "formats/walk.h"
 #include "formats/writer.h"
 #include "io/digest.h"
+#include "io/journal.h"
 #include "io/stages.h"
 
 struct pump {
@@ -45,6 +46,13 @@ struct pump {
 	void (*head)(void *opaque, const unsigned char *bytes, size_t len);
 	void *head_opaque;
 	struct digest *digest; /* of the guest's bytes, unpadded; or NULL */
+	/* What is stored is noted there, and what it has of an earlier run is
+	 * placed again but not stored; the writer's sink seeks. Borrowed; NULL:
+	 * none. */
+	struct journal *journal;
+	/* The writer was not told the size: finishing may move what is stored,
+	 * and cannot be done twice. */
+	bool finish_once;
 	struct stages *stages; /* borrowed; NULL: nobody wants to know */
 	/* Called from one thread at a time; `total` 0 when unknown. */
 	void (*progress)(void *opaque, uint64_t done, uint64_t total);

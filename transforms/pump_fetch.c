@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
+#include "transforms/pump_notes.h"
 #include "transforms/pump_slot.h"
 
 /* Sharing a run takes a call; shorter ones are cheaper to copy. */
@@ -142,6 +143,64 @@ static void set_unit(struct pump_feed *feed, struct pump_slot *slot,
 	slot->unit.len = slot->padded;
 	slot->unit.granule_count =
 		div_up(slot->padded, feed->pump->writer->granule);
+}
+
+/* What the tables map in a range that is not read is counted all the same. */
+static int count_range(struct pump_feed *feed, uint64_t end, struct err *err)
+{
+	struct disk *disk = feed->pump->disk;
+	struct extent extent;
+
+	/* Ends: each extent is at least a byte long. */
+	for (uint64_t at = feed->position; at < end; at += extent.length)
+		if (disk_extent(disk, at, end - at, &extent, err) < 0 ||
+		    count_mapped(feed, &extent, extent.length, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Of a disk the record says all there is to know; whether the input lies in
+ * its file as it did then does not matter. */
+static int fetch_recorded(struct pump_feed *feed, struct pump_slot *slot,
+			  const struct pump_record *record, struct err *err)
+{
+	uint64_t size = feed->pump->disk->size, end;
+
+	if (record->offset != feed->position ||
+	    !checked_add(record->offset, record->length, &end) || end > size ||
+	    (record->kind == SLOT_UNIT &&
+	     record->length > feed->pump->writer->unit_len) ||
+	    (record->kind == SLOT_CLONE &&
+	     !writer_can_reserve(feed->pump->writer)))
+		return pump_notes_misfit(record->offset, err);
+	if (record->kind == SLOT_RANGE)
+		return fetch_range(feed, slot, end, record->range);
+	if (count_range(feed, end, err) < 0)
+		return -1;
+	feed->position = end;
+	if (record->kind == SLOT_UNIT) {
+		set_unit(feed, slot, record->offset, record->length,
+			 end == size);
+		return pump_notes_granules(record, &slot->unit, err) < 0 ? -1
+									 : 1;
+	}
+	slot->kind = SLOT_CLONE;
+	slot->offset = record->offset;
+	slot->length = slot->padded = record->length;
+	return 1;
+}
+
+/* A walk has to be gone through again; its slots must be those of then. */
+static int match_recorded(struct pump_slot *slot,
+			  const struct pump_record *record, struct err *err)
+{
+	if (slot->kind != record->kind || slot->offset != record->offset ||
+	    slot->length != record->length ||
+	    (slot->kind == SLOT_RANGE && slot->range != record->range))
+		return pump_notes_misfit(record->offset, err);
+	return slot->kind == SLOT_UNIT
+		       ? pump_notes_granules(record, &slot->unit, err)
+		       : 0;
 }
 
 static int fetch_disk(struct pump_feed *feed, struct pump_slot *slot,
@@ -290,22 +349,40 @@ static int check_size(const struct pump_feed *feed,
 		       "--max-size", most);
 }
 
-int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
-	       struct err *err)
+static int fetch_walk(struct pump_feed *feed, struct pump_slot *slot,
+		      struct err *err)
 {
 	struct walk *walk = feed->pump->walk;
-	int got;
+	int got = walk->ordered ? fetch_ordered(feed, slot, err)
+				: fetch_scattered(feed, slot, err);
 
-	if (feed->pump->disk) {
-		slot->total = feed->pump->disk->size;
-		return fetch_disk(feed, slot, err);
-	}
-	got = walk->ordered ? fetch_ordered(feed, slot, err)
-			    : fetch_scattered(feed, slot, err);
 	/* Noted here: when the slot is placed, another thread may be in the
 	 * walk again. */
 	slot->total = walk->size_known ? walk->size : 0;
 	return got > 0 && check_size(feed, slot, err) < 0 ? -1 : got;
+}
+
+int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
+	       struct err *err)
+{
+	struct disk *disk = feed->pump->disk;
+	struct pump_record record;
+	int recorded = pump_notes_next(feed->notes, &record, err), got;
+
+	slot->recorded = recorded > 0;
+	if (recorded < 0)
+		return -1;
+	if (disk) {
+		slot->total = disk->size;
+		return recorded ? fetch_recorded(feed, slot, &record, err)
+				: fetch_disk(feed, slot, err);
+	}
+	got = fetch_walk(feed, slot, err);
+	if (got < 0 || !recorded)
+		return got;
+	if (!got)
+		return pump_notes_misfit(record.offset, err);
+	return match_recorded(slot, &record, err) < 0 ? -1 : 1;
 }
 
 int pump_feed_end(struct pump_feed *feed, struct err *err)

@@ -24,6 +24,7 @@ struct pump_slot {
 	struct unit unit;
 	struct extent from; /* SLOT_CLONE */
 	uint64_t place;
+	bool recorded; /* an earlier run has stored it (pump_notes.h) */
 	/* A piece of a scattered walk, before it is decoded. */
 	struct walk_piece piece;
 	unsigned char *piece_bytes; /* UNIT_LEN_MAX */
@@ -31,6 +32,8 @@ struct pump_slot {
 
 /* The largest sector, which is the least room an ordered walk asks for. */
 #define CARRY_LEN 4096
+
+struct pump_notes;
 
 /* Where the pump stands in its input. Used by one thread at a time. */
 struct pump_feed {
@@ -44,6 +47,8 @@ struct pump_feed {
 	unsigned char carry[CARRY_LEN];
 	size_t carry_at, carry_len;
 	struct mapped mapped;
+	struct pump_notes *notes; /* borrowed; or NULL */
+	bool live; /* a slot was placed that no earlier run has stored */
 };
 
 /* What one thread needs: the writer's context, a decoder a codec. */
@@ -61,7 +66,8 @@ void pump_context_close(struct pump_feed *feed, void *context);
 /* 1: the slot is filled with what comes next; 0: the end; -1. */
 int pump_fetch(struct pump_feed *feed, struct pump_slot *slot,
 	       struct err *err);
-/* Read, decode, find zeros, encode. */
+/* Read, decode, find zeros, encode. What is recorded is read where its bytes
+ * are looked at all the same. */
 int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	      struct err *err);
 /* Digest, and the writer's decision where it goes. */
@@ -70,6 +76,8 @@ int pump_place(struct pump_feed *feed, struct pump_slot *slot,
 /* Write; the slot is empty afterwards. */
 int pump_store(struct pump_feed *feed, struct pump_slot *slot,
 	       struct err *err);
+/* Everything is stored, and finishing begins: so the journal says. */
+int pump_finishing(struct pump_feed *feed, struct err *err);
 /* The input has ended: what can be verified only now; sizes. */
 int pump_feed_end(struct pump_feed *feed, struct err *err);
 void pump_feed_free(struct pump_feed *feed);

@@ -101,6 +101,13 @@ static void find_zeros(struct pump_feed *feed, struct pump_slot *slot)
 	}
 }
 
+/* Does anybody look at the bytes of what is stored already? */
+static bool looks_at(const struct pump *pump, const struct pump_slot *slot)
+{
+	return pump->digest || pump->writer->place_reads ||
+	       slot->offset < pump->writer->units_until;
+}
+
 int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	      struct err *err)
 {
@@ -110,7 +117,8 @@ int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	size_t end;
 	int result;
 
-	if (slot->kind != SLOT_UNIT)
+	if (slot->kind != SLOT_UNIT ||
+	    (slot->recorded && !looks_at(feed->pump, slot)))
 		return 0;
 	result = read_unit(feed, slot, mine, err);
 	stages_end(stages, SPAN_GUEST, begin, slot->length);
@@ -121,6 +129,8 @@ int pump_work(struct pump_feed *feed, struct pump_slot *slot, void *context,
 	end = round_up(slot->unit.len, feed->pump->writer->granule);
 	memset(slot->unit.data + slot->length, 0,
 	       min_u64(end, slot->unit.room) - slot->length);
+	if (slot->recorded)
+		return 0;
 	begin = stages_begin(stages);
 	find_zeros(feed, slot);
 	stages_end(stages, SPAN_SCAN, begin, slot->length);
@@ -152,12 +162,40 @@ static int show_head(const struct pump *pump, const struct pump_slot *slot,
 	return 0;
 }
 
+/* What comes now was not stored by an earlier run. Said once: afterwards others
+ * write to the sink. */
+static void end_replay(struct pump_feed *feed)
+{
+	struct writer *writer = feed->pump->writer;
+
+	if (feed->live)
+		return;
+	feed->live = true;
+	writer->sink->replay = false;
+	if (writer->data)
+		writer->data->replay = false;
+}
+
+int pump_finishing(struct pump_feed *feed, struct err *err)
+{
+	struct pump *pump = feed->pump;
+
+	if (!pump->journal)
+		return 0;
+	end_replay(feed);
+	return pump->finish_once ? journal_void(pump->journal, err)
+				 : journal_sync(pump->journal, err);
+}
+
 static int place(struct pump_feed *feed, struct pump_slot *slot,
 		 struct err *err)
 {
 	struct pump *pump = feed->pump;
 
+	if (feed->notes && !slot->recorded)
+		end_replay(feed);
 	if (pump->head && !slot->offset && slot->kind != SLOT_RANGE &&
+	    !slot->recorded &&
 	    show_head(pump, slot, err) < 0)
 		return -1;
 
@@ -234,7 +272,9 @@ int pump_store(struct pump_feed *feed, struct pump_slot *slot,
 	uint64_t begin = stages_begin(feed->pump->stages);
 	int result = 0;
 
-	if (slot->kind == SLOT_CLONE)
+	if (slot->recorded)
+		; /* it is there, and so are the tables that go with it */
+	else if (slot->kind == SLOT_CLONE)
 		result = clone_run(feed, slot, err);
 	else if (slot->kind == SLOT_UNIT)
 		result = writer_store(&slot->unit, err);

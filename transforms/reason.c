@@ -5,7 +5,7 @@
 const char *reason_code(enum reason reason)
 {
 	static const char *const codes[REASON_COUNT] = {
-#define REASON(name, code, meaning) [REASON_##name] = code,
+#define REASON(name, code, meaning) [REASON_##name] = (code),
 #include "transforms/reason.def"
 #undef REASON
 	};

@@ -182,6 +182,22 @@ static struct sink *open_wrap(const struct run *run, const struct build *build,
 	return NULL;
 }
 
+/* What an earlier run has done is not done again: block by block of the
+ * outermost wrap, or else unit by unit (pump.h). */
+static void use_journal(const struct run *run, const struct build *build,
+			unsigned wrap, struct sink *sink)
+{
+	if (!run->journal)
+		return;
+	if (!build->wraps) {
+		journal_guard(run->journal, sink->fd);
+		sink->replay = journal_progress(run->journal) > 0;
+	} else if (wrap + 1 == build->wraps &&
+		   codec_by_name(build->wrap[wrap]) >= 0) {
+		wrap_encode_journal(sink, run->journal);
+	}
+}
+
 static struct sink *open_sink(const struct run *run, const struct build *build,
 			      struct protocol_done *done, struct err *err)
 {
@@ -194,10 +210,15 @@ static struct sink *open_sink(const struct run *run, const struct build *build,
 		sink->fresh = true;
 	if (sink)
 		sink->stages = run->stages;
+	if (sink && !build->wraps)
+		use_journal(run, build, 0, sink);
 	/* The last wrap is the outermost: nearest to the file. */
-	for (unsigned i = build->wraps; sink && i-- > 0;)
-		sink = open_wrap(run, build, build->wrap[i], sink, room, done,
-				 err);
+	for (unsigned i = build->wraps; sink && i; i--) {
+		sink = open_wrap(run, build, build->wrap[i - 1], sink, room,
+				 done, err);
+		if (sink)
+			use_journal(run, build, i - 1, sink);
+	}
 	return sink;
 }
 
@@ -368,6 +389,7 @@ static int pump_build(const struct run *run, struct build *build,
 	const struct job *job = run->job;
 	bool digest = build->converts && job->digest;
 	struct padding padding = { build->target, &job->create };
+	uint64_t size;
 	struct pump pump = { .disk = build->disk,
 			     .walk = build->walk,
 			     .writer = writer,
@@ -378,6 +400,8 @@ static int pump_build(const struct run *run, struct build *build,
 			     .pad_opaque = &padding,
 			     .check = check_end,
 			     .check_opaque = build,
+			     .journal = build->wraps ? NULL : run->journal,
+			     .finish_once = !build_size(build, &size),
 			     .stages = run->stages,
 			     .progress = run->events->progress,
 			     .opaque = run->events->opaque };

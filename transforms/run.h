@@ -29,6 +29,7 @@ struct run {
 	/* A socket that serves the input, for the step that reads there to
 	 * take; NULL or -1: none. */
 	int *served_fd;
+	struct journal *journal; /* of the output, a file; borrowed; or NULL */
 	struct stages *stages; /* borrowed: where the time goes */
 	struct references *references;
 	struct parts *parts; /* further outputs; NULL: none */

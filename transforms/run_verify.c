@@ -96,12 +96,15 @@ static int open_back(struct read_back *back, const struct image *image,
 		return -1;
 	if (top(back)->seekable)
 		back->disk = back->driver->open(top(back), &options, err);
+	else if (back->driver->walk)
+		back->walk = back->driver->walk(top(back), &options, -1, err);
+	else
+		return err_set(err, ERR_BUG, "%s cannot be read back in order",
+			       back->driver->name);
 	/* What pads the last sector is not the guest's. */
 	if (back->disk && back->disk->size > run->job->expected_size)
 		back->disk = overlay_disk(back->disk,
 					  run->job->expected_size);
-	if (!top(back)->seekable)
-		back->walk = back->driver->walk(top(back), &options, -1, err);
 	return back->disk || back->walk ? 0 : -1;
 }
 

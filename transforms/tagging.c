@@ -273,6 +273,7 @@ static void set_sizes(struct image *image, const struct peeling *peeling,
 
 	image->file_size_known = about->seekable;
 	image->file_size = about->size;
+	image->version = about->version;
 	image->redecode = 1;
 	image->sector_size = 512;
 	image->stored_known = source->size_known;
@@ -348,9 +349,11 @@ void tagging_state(const struct image *image, struct state *out)
 					      [LAYER_WINDOW] = "window" };
 
 	/* Innermost first: each push puts one around. */
-	for (unsigned i = image->layers; i-- > 0;) {
-		state_push(out, TAG_WRAPS, image->layer[i].tag);
-		state_push(out, TAG_INSIDE, inside[image->layer[i].inside]);
+	for (unsigned i = image->layers; i; i--) {
+		const struct image_layer *layer = &image->layer[i - 1];
+
+		state_push(out, TAG_WRAPS, layer->tag);
+		state_push(out, TAG_INSIDE, inside[layer->inside]);
 	}
 	state_set(out, TAG_FORMAT, image->format);
 	snprintf(number, sizeof number, "%" PRIu64, image->size);

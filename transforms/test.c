@@ -60,10 +60,10 @@ static int test_fit(struct build *build, const struct plan_step *step,
 			result = -1;
 	}
 	/* The innermost draws the others along; each checks its own end. */
-	for (unsigned i = count; i-- > 0;) {
+	for (unsigned i = count; i; i--) {
 		if (!result)
-			result = source_finish(layer[i], err);
-		source_close(layer[i]);
+			result = source_finish(layer[i - 1], err);
+		source_close(layer[i - 1]);
 	}
 	return result;
 }

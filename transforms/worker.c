@@ -15,8 +15,10 @@
 
 #include "base/library.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "io/channel.h"
 #include "io/files.h"
+#include "io/journal.h"
 #include "io/stages.h"
 #include "io/trace.h"
 #include "transforms/input.h"
@@ -180,6 +182,27 @@ static int connect_output(void *opaque, struct err *err)
 								       : fd;
 }
 
+/* Of the output, if it has one; *out is NULL if not. */
+static int take_journal(struct worker *worker, struct journal **out,
+			struct err *err)
+{
+	char text[32];
+	int fd = STEAL_FD(worker->fd[PROTOCOL_FD_JOURNAL]);
+
+	*out = NULL;
+	if (fd < 0)
+		return 0;
+	*out = journal_open(fd, err);
+	if (!*out)
+		return -1;
+	if (journal_progress(*out))
+		log_note(&worker->log,
+			 "goes on behind the %s that an interrupted run made",
+			 units_about(journal_progress(*out), text,
+				     sizeof text));
+	return 0;
+}
+
 static int run_attached(struct worker *worker, const struct job *job,
 			struct worker_parts *parts, struct stages *stages,
 			struct protocol_done *done, struct err *err)
@@ -203,8 +226,12 @@ static int run_attached(struct worker *worker, const struct job *job,
 		.log = &worker->log,
 		.events = &events,
 	};
+	int result = take_journal(worker, &run.journal, err);
 
-	return run_job(&run, done, err);
+	if (!result)
+		result = run_job(&run, done, err);
+	journal_close(run.journal);
+	return result;
 }
 
 /* Nanoseconds, of all threads. */

@@ -35,6 +35,7 @@ uint64_t ovf_units(const char *text)
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (!strcasecmp(text, words[i].word))
 			return words[i].bytes;
+	/* NOLINTNEXTLINE(cert-err34-c): two digits fit */
 	if (sscanf(text, "byte * 2^%2u %n", &power, &used) == 1 && used &&
 	    !text[used] && power < 60)
 		return (uint64_t)1 << power;

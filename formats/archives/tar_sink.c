@@ -26,8 +26,8 @@ static void put_number(unsigned char *out, size_t len, uint64_t value)
 		out[0] = 0x80;
 		return;
 	}
-	for (size_t i = len - 1; i-- > 0; value >>= 3)
-		out[i] = (unsigned char)('0' + (value & 7));
+	for (size_t i = len - 1; i; i--, value >>= 3)
+		out[i - 1] = (unsigned char)('0' + (value & 7));
 	out[len - 1] = '\0';
 }
 
@@ -123,6 +123,7 @@ static const struct sink_ops tar_ops = { .write = tar_write,
 struct sink *tar_sink(struct sink *take_inner, const struct tar_member *member,
 		      struct err *err)
 {
+	const uint64_t around = (uint64_t)2 * TAR_RECORD;
 	struct tar *tar = mem_zalloc(sizeof *tar);
 
 	sink_init(&tar->sink, &tar_ops);
@@ -134,8 +135,8 @@ struct sink *tar_sink(struct sink *take_inner, const struct tar_member *member,
 	tar->sink.fresh = take_inner->fresh;
 	if (take_inner->capacity != UINT64_MAX)
 		tar->sink.capacity =
-			take_inner->capacity > 2 * TAR_RECORD
-				? take_inner->capacity - 2 * TAR_RECORD
+			take_inner->capacity > around
+				? take_inner->capacity - around
 				: 0;
 	if (take_inner->seekable)
 		return &tar->sink;

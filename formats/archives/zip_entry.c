@@ -146,7 +146,7 @@ static void take_big(const unsigned char *extra, size_t len,
 			for (unsigned i = 0; i < 3; i++) {
 				if (*numbers[i] != UINT32_MAX)
 					continue;
-				if (p + 8 > extra + 4 + field)
+				if ((size_t)(extra + 4 + field - p) < 8)
 					return;
 				*numbers[i] = bytes_le64(p);
 				p += 8;

@@ -23,9 +23,7 @@
 	F(archive_write_open)                                              \
 	F(archive_write_header)                                            \
 	F(archive_write_data)                                              \
-	F(archive_write_fail)                                              \
 	F(archive_error_string)                                            \
-	F(archive_set_error)                                               \
 	F(archive_entry_new)                                               \
 	F(archive_entry_free)                                              \
 	F(archive_entry_set_pathname)                                      \
@@ -45,8 +43,9 @@ struct zip {
 	struct libarchive lib;
 	struct archive *archive;
 	uint64_t written; /* to inner */
-	bool broken;	  /* inner failed, with `failure` */
-	bool closed;
+	/* inner failed, with `failure`. The library is not told, for it leaves
+	 * memory behind then: the rest goes nowhere. */
+	bool broken;
 	struct err failure;
 };
 
@@ -55,13 +54,10 @@ static la_ssize_t on_write(struct archive *archive, void *opaque,
 {
 	struct zip *zip = opaque;
 
-	if (sink_write(zip->inner, bytes, len, zip->written, &zip->failure) <
-	    0) {
+	(void)archive;
+	if (!zip->broken &&
+	    sink_write(zip->inner, bytes, len, zip->written, &zip->failure) < 0)
 		zip->broken = true;
-		zip->lib.archive_set_error(archive, -1, "%s",
-					   zip->failure.message);
-		return -1;
-	}
 	zip->written += len;
 	return (la_ssize_t)len;
 }
@@ -88,7 +84,7 @@ static int zip_write(struct sink *sink, const void *buf, size_t len,
 	while (len) {
 		la_ssize_t done = zip->lib.archive_write_data(zip->archive,
 							      bytes, len);
-		if (done <= 0)
+		if (zip->broken || done <= 0)
 			return failed(zip, err);
 		bytes += done;
 		len -= (size_t)done;
@@ -101,8 +97,8 @@ static int zip_finish(struct sink *sink, uint64_t size, struct err *err)
 	struct zip *zip = (struct zip *)sink;
 
 	(void)size;
-	zip->closed = true;
-	if (zip->lib.archive_write_close(zip->archive) != ARCHIVE_OK)
+	if (zip->lib.archive_write_close(zip->archive) != ARCHIVE_OK ||
+	    zip->broken)
 		return failed(zip, err);
 	return sink_finish(zip->inner, zip->written, err);
 }
@@ -111,9 +107,8 @@ static void zip_close(struct sink *sink)
 {
 	struct zip *zip = (struct zip *)sink;
 
-	/* Or freeing it would write what is missing. */
-	if (zip->archive && !zip->closed)
-		zip->lib.archive_write_fail(zip->archive);
+	/* Freeing it writes what is missing. */
+	zip->broken = true;
 	if (zip->archive)
 		zip->lib.archive_write_free(zip->archive);
 	sink_close(zip->inner);
@@ -151,7 +146,7 @@ static int begin(struct zip *zip, const struct zip_member *member,
 	if (status == ARCHIVE_OK)
 		status = lib->archive_write_header(zip->archive, entry);
 	lib->archive_entry_free(entry);
-	return status == ARCHIVE_OK ? 0 : failed(zip, err);
+	return status == ARCHIVE_OK && !zip->broken ? 0 : failed(zip, err);
 }
 
 struct sink *zip_sink(struct sink *take_inner, const struct zip_member *member,

@@ -34,8 +34,10 @@ static size_t token_len(unsigned char first)
 /* Byte by byte: a copy may read what it has just written. */
 static void repeat(unsigned char *to, size_t back, size_t count)
 {
+	const unsigned char *from = to - back;
+
 	for (size_t i = 0; i < count; i++)
-		to[i] = to[i - back];
+		to[i] = from[i];
 }
 
 static int adc_decode(void *decoder, const void *stored, size_t len, void *out,

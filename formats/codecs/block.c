@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "formats/codecs/block.h"
 
@@ -35,8 +36,8 @@ struct block_encoder {
 
 /* Bytes and words that are looked at before a block is encoded, and how much
  * less even than chance would have it their values may be, in percent. */
-#define SAMPLE_BYTES 4096u
-#define SAMPLE_WORDS 1024u
+#define SAMPLE_BYTES ((size_t)4096)
+#define SAMPLE_WORDS ((size_t)1024)
 #define EVEN_PERCENT 106u
 
 struct block_decoder {
@@ -139,6 +140,12 @@ static bool is_even(const unsigned char *in, size_t len)
 	return sum * 100 < chance * EVEN_PERCENT;
 }
 
+/* Modulo 2^64; the upper half depends on all of the word. */
+WRAPS static uint64_t hash_word(uint64_t word)
+{
+	return (word * 0x9e3779b97f4a7c15ULL) >> 32;
+}
+
 /* Is a word of those at even distances there twice? Then something comes
  * again, however random it looks. */
 static bool repeats(const unsigned char *in, size_t len)
@@ -147,8 +154,7 @@ static bool repeats(const unsigned char *in, size_t len)
 
 	for (size_t i = 0; i < SAMPLE_WORDS; i++) {
 		memcpy(&word, in + i * (len / SAMPLE_WORDS), sizeof word);
-		size_t at = (size_t)((word * 0x9e3779b97f4a7c15ULL) >> 32) %
-			    (2 * SAMPLE_WORDS);
+		size_t at = (size_t)hash_word(word) % (2 * SAMPLE_WORDS);
 
 		/* Ends: half of the places are free. */
 		while (table[at] && table[at] != word)

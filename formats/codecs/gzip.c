@@ -198,7 +198,8 @@ static int step_body(struct gzip_decoder *decoder, struct codec_step *step,
 	step->out_used = inflate.out_used;
 	decoder->crc = decoder->library->crc(decoder->crc, step->out,
 					     inflate.out_used);
-	decoder->size += (uint32_t)inflate.out_used; /* modulo 2^32 */
+	/* Modulo 2^32, as the trailer has it. */
+	decoder->size = (uint32_t)((uint64_t)decoder->size + inflate.out_used);
 	if (inflate.end) {
 		advance(decoder, STAGE_TRAILER);
 		memcpy(decoder->field, inflate.back, inflate.back_len);

@@ -51,11 +51,12 @@ static int isal_step(void *opaque, struct inflate_step *step)
 	state->next_out = step->out;
 	state->avail_out = out_len;
 	int result = isal_inflate(state);
-	step->in_used = in_len - state->avail_in;
-	step->out_used = out_len - state->avail_out;
+	/* What is left means nothing then: it can be below 0. */
 	if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT &&
 	    result != ISAL_OUT_OVERFLOW)
 		return -1;
+	step->in_used = in_len - state->avail_in;
+	step->out_used = out_len - state->avail_out;
 	step->end = state->block_state == ISAL_BLOCK_FINISH;
 	step->back_len = 0;
 	if (step->end)

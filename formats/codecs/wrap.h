@@ -5,6 +5,7 @@
 #define FORMATS_CODECS_WRAP_H
 
 #include "formats/codecs/codec.h"
+#include "io/journal.h"
 #include "io/sink.h"
 #include "io/source.h"
 
@@ -36,6 +37,11 @@ bool wrap_size_hint(enum codec_id id, struct source *inner, uint64_t *size,
  * the default. Bytes never depend on `threads`. */
 struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
 			 unsigned threads, struct err *err);
+
+/* `sink` is of wrap_encode and new, and what it writes to a file: blocks that
+ * are written are noted in `journal` (borrowed), and those that it has of an
+ * earlier run are read from the file instead of being encoded. */
+void wrap_encode_journal(struct sink *sink, struct journal *journal);
 
 /* Is there such a level (0: the default)? ERR_USAGE; ERR_UNSUPPORTED when the
  * codec is switched off. */

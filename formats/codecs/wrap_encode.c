@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "io/stages.h"
@@ -61,6 +62,8 @@ struct pipeline {
 	size_t zero_len;
 	int result; /* -1: `failure` stays */
 	struct err failure;
+	struct journal *journal; /* borrowed, or NULL */
+	bool replaying; /* it may have more blocks of an earlier run */
 };
 
 static struct job *job_of(struct pipeline *pipeline, uint64_t number)
@@ -147,6 +150,11 @@ static void stop(struct pipeline *pipeline)
 
 static int fail(struct pipeline *pipeline, const struct err *err)
 {
+	struct err ignored;
+
+	/* What is written is written, whatever else went wrong. */
+	if (!pipeline->result && pipeline->journal)
+		journal_sync(pipeline->journal, &ignored);
 	if (!pipeline->result)
 		pipeline->failure = *err;
 	pipeline->result = -1;
@@ -168,6 +176,87 @@ static int put(struct pipeline *pipeline, const void *bytes, size_t len,
 	pipeline->written += len;
 	return 0;
 }
+
+/* ---- the journal: a record a block, with the lengths of its bytes and of its
+ * code and the CRC of that ---- */
+
+#define NOTE_LEN 12
+
+static int note(struct pipeline *pipeline, const struct job *job,
+		struct err *err)
+{
+	unsigned char record[NOTE_LEN];
+
+	if (!pipeline->journal)
+		return 0;
+	bytes_put_le32(record, (uint32_t)job->in_len);
+	bytes_put_le32(record + 4, (uint32_t)job->out_len);
+	bytes_put_le32(record + 8, codec_crc32(0, job->out, job->out_len));
+	if (journal_add(pipeline->journal, record, sizeof record, job->in_len,
+			err))
+		return -1;
+	return journal_turn(pipeline->journal, err);
+}
+
+static int misfit(const struct pipeline *pipeline, struct err *err)
+{
+	return err_set(err, ERR_DAMAGED,
+		       "what an earlier run wrote at %llu is not what it noted "
+		       "of it, and was removed; run it again",
+		       (unsigned long long)pipeline->written);
+}
+
+/* The code that an earlier run wrote for what was filled: 1; 0: it did not come
+ * that far; -1. */
+static int read_back(struct pipeline *pipeline, struct job *job,
+		     struct err *err)
+{
+	const unsigned char *record;
+	size_t len;
+	int got = journal_next(pipeline->journal, &record, &len, err);
+
+	if (got <= 0)
+		return got;
+	job->out_len = len == NOTE_LEN ? bytes_le32(record + 4) : 0;
+	if (len != NOTE_LEN || bytes_le32(record) != job->in_len ||
+	    job->out_len > pipeline->bound)
+		return misfit(pipeline, err);
+	if (!job->out)
+		job->out = mem_buffer(pipeline->bound);
+	if (sink_read(pipeline->inner, job->out, job->out_len,
+		      pipeline->written, err))
+		return -1;
+	return codec_crc32(0, job->out, job->out_len) == bytes_le32(record + 8)
+		       ? 1
+		       : misfit(pipeline, err);
+}
+
+/* 1: the block that is filled is written already, and the next one's place is
+ * free. No thread has anything to do meanwhile. */
+static int replay(struct pipeline *pipeline, struct err *err)
+{
+	struct job *job = job_of(pipeline, pipeline->filling);
+	int got;
+
+	if (!pipeline->replaying)
+		return 0;
+	got = read_back(pipeline, job, err);
+	pipeline->replaying = got > 0;
+	if (got <= 0)
+		return got;
+	if (pipeline->frame &&
+	    pipeline->codec->frame_block(pipeline->frame, job->out,
+					 job->out_len, err))
+		return -1;
+	pipeline->written += job->out_len;
+	pthread_mutex_lock(&pipeline->lock);
+	pipeline->taken = pipeline->submitted = ++pipeline->filling;
+	pthread_mutex_unlock(&pipeline->lock);
+	pipeline->stored = pipeline->filling;
+	return 1;
+}
+
+/* ---- storing ---- */
 
 /* The oldest block, when it is encoded (or once it is, with `wait`); *stored
  * tells. */
@@ -191,7 +280,9 @@ static int store_one(struct pipeline *pipeline, bool wait, bool *stored,
 	}
 	if (put(pipeline, job->out, job->out_len, err) ||
 	    (pipeline->frame &&
-	     codec->frame_block(pipeline->frame, job->out, job->out_len, err)))
+	     codec->frame_block(pipeline->frame, job->out, job->out_len,
+				err)) ||
+	    note(pipeline, job, err))
 		return -1;
 	/* No thread looks at a done job. */
 	job->state = JOB_FREE;
@@ -219,12 +310,17 @@ static int store(struct pipeline *pipeline, uint64_t most, struct err *err)
 static int submit(struct pipeline *pipeline, struct err *err)
 {
 	struct job *job = job_of(pipeline, pipeline->filling);
+	int there = replay(pipeline, err);
 
-	pthread_mutex_lock(&pipeline->lock);
-	job->state = JOB_WAITING;
-	pipeline->submitted = ++pipeline->filling;
-	pthread_cond_signal(&pipeline->work);
-	pthread_mutex_unlock(&pipeline->lock);
+	if (there < 0)
+		return -1;
+	if (!there) {
+		pthread_mutex_lock(&pipeline->lock);
+		job->state = JOB_WAITING;
+		pipeline->submitted = ++pipeline->filling;
+		pthread_cond_signal(&pipeline->work);
+		pthread_mutex_unlock(&pipeline->lock);
+	}
 	if (store(pipeline, pipeline->job_count - 1, err))
 		return -1;
 	job = job_of(pipeline, pipeline->filling);
@@ -325,6 +421,8 @@ static int encode_rest(struct pipeline *pipeline, struct err *err)
 	if ((filling(pipeline)->in_len || empty) && submit(pipeline, err))
 		return -1;
 	if (store(pipeline, 0, err))
+		return -1;
+	if (pipeline->journal && journal_sync(pipeline->journal, err))
 		return -1;
 	if (pipeline->frame && put_frame_end(pipeline, err))
 		return -1;
@@ -444,4 +542,14 @@ struct sink *wrap_encode(enum codec_id id, struct sink *take_inner, int level,
 		return NULL;
 	}
 	return STEAL(sink);
+}
+
+void wrap_encode_journal(struct sink *sink, struct journal *journal)
+{
+	struct pipeline *pipeline = (struct pipeline *)sink;
+
+	pipeline->journal = journal;
+	pipeline->replaying = journal != NULL;
+	if (journal)
+		journal_guard(journal, pipeline->inner->fd);
 }

@@ -103,10 +103,10 @@ static int add_frame(struct zstd_index *zstd, const struct frame *frame,
 {
 	struct codec_index *index = &zstd->index;
 
-	/* More compressed bytes than any encoder makes of the content are not
-	 * worth the memory; and the sizes together are those of a disk. */
-	if (frame->total / 2 > content + 64 * KIB ||
-	    content > LIMIT_DISK_SIZE - index->size)
+	/* The sizes together are those of a disk; and more compressed bytes
+	 * than any encoder makes of the content are not worth the memory. */
+	if (content > LIMIT_DISK_SIZE - index->size ||
+	    frame->total / 2 > content + 64 * KIB)
 		return unusable(err);
 	if (!content)
 		return 0;

@@ -287,7 +287,8 @@ static struct disk *bochs_open(struct source *source,
 
 	disk_init(disk, &bochs_ops, "bochs");
 	image->source = source;
-	if (source_read_all(source, head, sizeof head, 0, "header", err) ||
+	if (driver_no_snapshots(options, err) ||
+	    source_read_all(source, head, sizeof head, 0, "header", err) ||
 	    parse(head, header, err))
 		return NULL;
 	image->catalog =

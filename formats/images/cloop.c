@@ -218,10 +218,11 @@ static struct disk *cloop_open(struct source *source,
 			       const struct open_options *options,
 			       struct err *err)
 {
-	AUTO_DISK struct disk *disk = open_tables(source, err);
+	AUTO_DISK struct disk *disk = driver_no_snapshots(options, err)
+					      ? NULL
+					      : open_tables(source, err);
 	struct cloop_disk *image = (struct cloop_disk *)disk;
 
-	(void)options;
 	if (!disk)
 		return NULL;
 	for (uint32_t i = 0; i < image->header.count; i++)

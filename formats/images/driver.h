@@ -48,6 +48,10 @@ struct open_options {
 	bool metadata_only;
 };
 
+/* For formats that have none: ERR_UNSUPPORTED where a snapshot is asked for.
+ * `options` may be NULL. */
+int driver_no_snapshots(const struct open_options *options, struct err *err);
+
 /* One key of -o; the same row is parser, help and default. */
 struct driver_option {
 	const char *name;

@@ -50,20 +50,11 @@ static const struct disk_ops disk_ops = {
 	.close = raw_disk_close,
 };
 
-static int refuse_snapshot(const struct open_options *options, struct err *err)
-{
-	if (options && options->snapshot)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "raw: has no snapshots, so no %s",
-			       options->snapshot);
-	return 0;
-}
-
 static struct disk *raw_open(struct source *source,
 			     const struct open_options *options,
 			     struct err *err)
 {
-	if (refuse_snapshot(options, err))
+	if (driver_no_snapshots(options, err))
 		return NULL;
 	if (!source->seekable || !source->size_known) {
 		err_set(err, ERR_BUG, "raw: opened at random on a stream");
@@ -113,7 +104,7 @@ static struct walk *raw_walk(struct source *stream,
 			     struct err *err)
 {
 	(void)spool_fd; /* the bytes come in order: nothing to keep */
-	if (refuse_snapshot(options, err))
+	if (driver_no_snapshots(options, err))
 		return NULL;
 	struct raw_walk *raw = mem_zalloc(sizeof *raw);
 

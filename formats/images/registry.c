@@ -308,6 +308,14 @@ report_line(struct check_report *report, const char *format, va_list args)
 		report->emit(report, line);
 }
 
+int driver_no_snapshots(const struct open_options *options, struct err *err)
+{
+	if (!options || !options->snapshot)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED, "has no snapshots, so no %s",
+		       options->snapshot);
+}
+
 int check_spend(struct check_report *report, uint64_t bytes, struct err *err)
 {
 	report->tables += bytes; /* each a table that was allocated: no wrap */

@@ -210,8 +210,22 @@ taken_apart() {
 		'ovf:id="96"' 'vmw:value="efi"' VmxNet3 buslogic; do
 		grep -qF "$text" x/out.ovf || fail "no $text: $(cat x/out.ovf)"
 	done
+	# A number is any of CIM's; a name is a text; members have plain names.
+	runs 0 -o 'name=say "hi",os=36' disk.raw ./.out.ova
+	equal "_out.ovf _out.mf _out-disk1.vmdk " \
+		"$(tar -tf .out.ova | tr '\n' ' ')"
+	tar -xOf .out.ova _out.ovf >text
+	grep -qF '<OperatingSystemSection ovf:id="36">' text
+	grep -qF '<Name>say &quot;hi&quot;</Name>' text
 	refuses 64 "*cpus=0: allowed are 1..768" -o cpus=0 disk.raw no.ova
 	refuses 64 "*nic=x: allowed are *" -o nic=x disk.raw no.ova
+	refuses 64 "*memory=1500K: allowed are *" -o memory=1500K disk.raw no.ova
+	refuses 64 "*os=N: allowed are *" -o os=N disk.raw no.ova
+	refuses 64 "*os=70000: allowed are *" -o os=70000 disk.raw no.ova
+	refuses 64 "*name: longer than *" -o "name=$(printf '%0300d' 0)" \
+		disk.raw no.ova
+	refuses 64 "*name: has a control character" -o $'name=a\tb' \
+		disk.raw no.ova
 	refuses 64 "*are VMDK, not qcow2*" -O qcow2 disk.raw no.ova
 	refuses 64 "*are streamOptimized, not *" \
 		-o subformat=monolithicSparse disk.raw no.ova

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 load helper
+load images
 
 @test "text: each kind of thing that is known" {
 	runs 0 formats
@@ -51,4 +52,32 @@ load helper
 			jq -c '[.images[] | select(.write | not) | .name]')"
 	equal '["qcow"]' "$("$IMGCONV" formats --json |
 		jq -c '[.images[] | select(."qemu-writes") | .name]')"
+}
+
+@test "a snapshot of what has none: said once, by name, from file and pipe" {
+	need python3 qemu-img
+	local name
+	make_pattern in.raw data:100K hole:900K
+	cp in.raw x.raw
+	for name in vdi qed parallels vhd vhdx vmdk simg; do
+		imgconv -q -O $name in.raw x.$name
+	done
+	python3 "$fixtures/make_xva.py" x.xva in.raw
+	python3 "$fixtures/make_vma.py" x.vma scsi0=in.raw
+	python3 "$fixtures/make_partclone.py" x.partclone in.raw
+	python3 "$fixtures/make_cloop.py" in.raw x.cloop 65536
+	python3 "$fixtures/make_bochs.py" in.raw x.bochs 2 65536
+	python3 "$fixtures/make_dmg.py" in.raw x.dmg zlib --rsrc
+	imgconv -q -O qcow in.raw x.qcow
+	for name in x.*; do
+		refuses 69 "$name: ${name#*.}: *so *no one*" \
+			--snapshot one "$name" out.raw
+		[[ $stderr != *": ${name#*.}: ${name#*.}"* ]] || fail "$stderr"
+		nothing_at out.raw
+	done
+	for name in x.raw x.simg x.xva x.vma x.partclone; do
+		refuses 69 "-: ${name#*.}: *so no one" -f "${name#*.}" \
+			--snapshot one -O raw - out.raw < <(cat "$name")
+		nothing_at out.raw
+	done
 }

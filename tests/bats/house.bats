@@ -229,7 +229,9 @@ for name in sys.argv[1:]:
 
 @test "scripts parse, and shellcheck finds nothing where it is installed" {
 	local script
-	for script in scripts/setup scripts/demo scripts/test scripts/lib.sh; do
+	for script in scripts/setup scripts/demo scripts/test scripts/lint \
+		scripts/coverage \
+		scripts/lib.sh; do
 		sh -n "$script"
 	done
 	bash -n bench/run
@@ -240,8 +242,32 @@ for name in sys.argv[1:]:
 	bash -n .ci/run
 	if command -v shellcheck >/dev/null; then
 		shellcheck -x scripts/setup scripts/demo scripts/test \
-			scripts/lib.sh bench/run bench/calibrate .ci/run
+			scripts/lint scripts/coverage scripts/lib.sh bench/run \
+			bench/calibrate .ci/run
 	fi
+}
+
+# One check by its full name, a colon, words; what a BEGIN began needs no more.
+@test "what is not looked for has its reason" {
+	local file name
+	nothing "$(code_of base io formats planner transforms cmd tests |
+		xargs grep -nE 'NOLINT|cppcheck-suppress' |
+		grep -vE 'NOLINT(NEXTLINE|BEGIN)?\([a-z]+-[A-Za-z0-9.-]+\): [a-z0-9]' |
+		grep -vE 'NOLINTEND\([a-z]+-[A-Za-z0-9.-]+\) \*/$' |
+		grep -vE 'cppcheck-suppress [A-Za-z_]+ ; [a-z0-9]')"
+	for file in .clang-tidy cmd/.clang-tidy tests/.clang-tidy; do
+		grep -oE '(^| )-[a-z]+-[A-Za-z0-9.-]+' "$file" | tr -d ' ' \
+			>"$BATS_TEST_TMPDIR/off"
+		[ -s "$BATS_TEST_TMPDIR/off" ]
+		while read -r name; do
+			grep -qE "^# ${name#-}: [a-zA-Z]" "$file" ||
+				fail "$file: no reason for $name"
+		done <"$BATS_TEST_TMPDIR/off"
+	done
+	[ -s scripts/cppcheck-suppressions ]
+	# Each paragraph begins with its reason, and ends with what it is for.
+	nothing "$(awk -v RS= '!/^# / || (NR > 1 && !/\n[a-zA-Z_]+(:[^\n]*)?$/)' \
+		scripts/cppcheck-suppressions)"
 }
 
 @test "no opaque binaries are kept in the tree" {

@@ -236,6 +236,17 @@ breaks() {
 	equal 1 "$(wc -l <"$at/nginx/log")" requests
 }
 
+@test "with little memory what was read makes room, not what is waited for" {
+	here || return 0
+	make_pattern big.raw data:20M hole:5M data:9M
+	imgconv -q -o cluster_size=64K big.raw "$at/mixed.qcow2"
+	python3 "$fixtures/shuffle_qcow2.py" "$at/mixed.qcow2"
+	# A quarter of it is for what came: less than the image.
+	runs 0 --memory 16M -m 2 "$web/mixed.qcow2" out.raw
+	cmp big.raw out.raw
+	rm "$at/mixed.qcow2"
+}
+
 @test "ends: nothing, one byte, what one request brings" {
 	here || return 0
 	local size
@@ -452,6 +463,39 @@ os.execv(sys.argv[1], sys.argv[1:])' "$IMGCONV" -f raw "$bad/slow/disk.raw" \
 	equal 1 "$(wc -l <said)" lines
 	grep -q 'network process is gone' said
 	nothing_at out.raw
+}
+
+@test "--resume: goes on with the same version, and with no other" {
+	here || return 0
+	local url
+	cp "$at/disk.raw" "$at/changing.raw"
+	for url in "$web/changing.raw" "$web/whole/disk.raw.gz"; do
+		run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+			--resume "$url" out.qcow2
+		runs 0 --resume "$url" out.qcow2
+		[[ $stderr == *'goes on behind the '* ]] || fail "$stderr"
+		same_disk qcow2 out.qcow2 raw "$at/disk.raw"
+		rm out.qcow2
+	done
+	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+		--resume "$web/changing.raw" out.qcow2
+	# As long as before.
+	printf changed | dd of="$at/changing.raw" bs=1 seek=7M conv=notrunc \
+		status=none
+	touch -d '+10 seconds' "$at/changing.raw"
+	runs 0 --resume "$web/changing.raw" out.qcow2
+	[[ $stderr != *'goes on'* ]] || fail "$stderr"
+	same_disk qcow2 out.qcow2 raw "$at/changing.raw"
+	rm out.qcow2
+	# With a digest to be met, of what is not read again as well.
+	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" --resume \
+		--checksum "$(sha256sum <"$at/disk.raw" | cut -d" " -f1)" \
+		"$web/disk.raw" out.qcow2
+	runs 0 --resume \
+		--checksum "$(sha256sum <"$at/disk.raw" | cut -d" " -f1)" \
+		"$web/disk.raw" out.qcow2
+	[[ $stderr == *'goes on behind the '* ]] || fail "$stderr"
+	same_disk qcow2 out.qcow2 raw "$at/disk.raw"
 }
 
 @test "--checksum: the file of digests has a URL, the input too" {

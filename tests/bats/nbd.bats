@@ -120,6 +120,19 @@ qemu() {
 	done
 }
 
+@test "structures that are smaller than the server's blocks" {
+	here || return 0
+	local format
+	head -c 8M /dev/urandom >target.img
+	kit a --filter=blocksize-policy file target.img \
+		blocksize-minimum=4096 blocksize-error-policy=error
+	for format in vdi vmdk qed; do
+		runs 0 -O $format disk.raw "$(url_of a)"
+		runs 0 compare -f $format target.img disk.raw
+		runs 0 compare "$(url_of a)" disk.raw
+	done
+}
+
 @test "from server to server, on loopback, by export's name" {
 	here || return 0
 	local port=$((20000 + $$ % 20000))

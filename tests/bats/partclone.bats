@@ -69,6 +69,18 @@ theirs() {
 	END
 }
 
+@test "partclone: blocks that are no multiple of eight" {
+	local options
+	make_pattern few.raw data:20000 hole:20K text:12000
+	truncate -s $((13 * 4096)) few.raw
+	for options in "--bitmap bit" "--bitmap none" "--bitmap byte" \
+		"--version 1"; do
+		# shellcheck disable=SC2086
+		make_partclone $options x.pc few.raw
+		reads x.pc few.raw
+	done
+}
+
 @test "partclone: a partition larger than its blocks" {
 	make_partclone --device 5300224 x.pc odd.raw
 	imgconv x.pc out.raw

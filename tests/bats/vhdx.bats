@@ -183,7 +183,8 @@ clean() {
 
 @test "a dirty log is replayed in memory, the file stays as it is" {
 	local name before
-	for name in log log_wrapped log_tail log_stale log_many log_torn; do
+	for name in log log_wrapped log_tail log_stale log_last log_many \
+		log_torn; do
 		vhdx $name
 		before=$(digest_of $name.vhdx)
 		runs 0 $name.vhdx out.raw

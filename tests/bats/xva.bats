@@ -93,6 +93,16 @@ prepare() {
 	fails 65 "*bytes follow the archive's end*" - out.raw < <(cat bad.xva)
 }
 
+@test "xva: no disk reaches past 2^60 bytes" {
+	make_pattern whole.raw text:1M
+	make_xva --far x.xva whole.raw
+	fails 65 "*block 1099511627776 of 1048576 bytes lies past the limit*" \
+		-f xva x.xva out.raw
+	nothing_at out.raw
+	runs 2 check x.xva
+	[[ $output == *"block 1099511627776 of"*"lies past the limit"* ]]
+}
+
 @test "xva: plain archives are none" {
 	tar -cf plain.tar small.raw
 	built_with archive || {

@@ -188,7 +188,18 @@ class Runner:
         if len(result.lines) != 1 or \
                 not result.lines[0].startswith("imgconv: "):
             return f"said {result.lines}"
-        return self.place.judge_empty(found)
+        return self.place.judge_empty(found) or self.judge_next()
+
+    def judge_next(self):
+        """What a failed run kept: does the next one end well with it?"""
+        if not self.scenario.keeps:
+            return None
+        again = subprocess.run(self.place.command(), cwd=self.inputs,
+                               stdin=subprocess.DEVNULL, capture_output=True,
+                               check=False)
+        if again.returncode:
+            return f"the next run: {again.stderr.decode()}"
+        return self.place.judge_right(self.place.content())
 
 
 def spread(count, most):

@@ -162,17 +162,19 @@ static ssize_t part_of(enum site site, size_t len)
 }
 
 #define REAL(name)                                                           \
-	static __typeof__(&name) real;                                       \
+	static __typeof__(&(name)) real;                                     \
 	if (!real)                                                           \
 		*(void **)&real = dlsym(RTLD_NEXT, #name)
 
 /* Memory: dlsym may want some itself, so by the C library's other names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): they are the C library's */
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t count, size_t len);
 void *__libc_realloc(void *memory, size_t len);
 void *__libc_memalign(size_t alignment, size_t len);
 
 void __libc_free(void *memory);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static void *hold(void *memory)
 {
@@ -493,10 +495,12 @@ int socketpair(int domain, int type, int protocol, int out[2])
 }
 
 /* The names that a program has which was built with checks. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): they are the C library's */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t offset,
 		      size_t room);
 ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 {

@@ -6,7 +6,8 @@ Of each conversion the time is taken first; then imgconv, or its worker, is
 killed at a moment of that time, more often near the end, where the output
 gets its name. The output is then absent, or as it was, or right, and nothing
 lies beside it but, with --force and where there are no unnamed files, one
-sibling, which the next run removes. The seed is printed.
+sibling, which the next run removes; with --resume the two files that the next
+run goes on with. The seed is printed.
 """
 import fcntl
 import os
@@ -20,7 +21,7 @@ import time
 from scenarios import OLD, SCENARIOS, STATUSES, Folder, ends, make_inputs
 
 NAMES = ("raw-qcow2", "qcow2-raw", "raw-packed", "raw-gz", "split", "force",
-         "named", "named-force")
+         "named", "named-force", "resume", "resume-gz")
 
 
 class Killer:
@@ -87,11 +88,13 @@ class Killer:
         killed = status == -signal.SIGKILL
         most = 1 if killed and (self.scenario.force or self.scenario.named) \
             else 0
+        if self.scenario.keeps:
+            most = 2
         if len(siblings) > most:
             return f"left {siblings}", killed, False
         # Only the worker was: then it is a failure like any other.
         if status not in (0, -signal.SIGKILL) and \
-                (status not in STATUSES or found != before):
+                (status not in STATUSES or names != before):
             return f"status {status}, left {sorted(found)}", killed, False
         if status == 0 and names != self.place.right:
             return f"ended well, with {sorted(names)}", killed, False

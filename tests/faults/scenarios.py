@@ -20,7 +20,7 @@ class Scenario:
     """Words of a command line; OUT in them is the output's path."""
 
     def __init__(self, name, words, output, force=False, pipe=False,
-                 named=False, careless=False):
+                 named=False, careless=False, keeps=False):
         self.name, self.words, self.output = name, words, output
         self.force = force  # a file is there before
         self.pipe = pipe  # standard output is what is compared
@@ -28,6 +28,8 @@ class Scenario:
         # libarchive and libcrypto do not ask everywhere whether they got
         # memory, and lose some of it then: the worker may crash.
         self.careless = careless
+        # What a failed run leaves is what the next one goes on with.
+        self.keeps = keeps
 
     def __str__(self):
         return self.name
@@ -54,6 +56,10 @@ SCENARIOS = [
     Scenario("named", ["in.qcow2", "OUT"], "o.raw", named=True),
     Scenario("named-force", ["--force", "in.qcow2", "OUT"], "o.raw",
              force=True, named=True),
+    Scenario("resume", ["--resume", "in.raw", "OUT"], "o.qcow2",
+             careless=True, keeps=True),
+    Scenario("resume-gz", ["--resume", "in.raw", "OUT"], "o.raw.gz",
+             careless=True, keeps=True),
     Scenario("no-sync", ["--no-sync", "in.raw", "OUT"], "o.raw"),
     Scenario("falloc", ["-o", "preallocation=falloc", "in.raw", "OUT"],
              "o.raw"),
@@ -154,6 +160,9 @@ class Folder:
     def judge_empty(self, found):
         """After a failure: as it was before."""
         wanted = {self.scenario.output: OLD} if self.scenario.force else {}
+        if self.scenario.keeps:
+            kept = self.siblings(found)
+            found = {name: found[name] for name in found if name not in kept}
         if found == wanted:
             return None
         return "left behind: " + ", ".join(
@@ -169,4 +178,5 @@ class Folder:
 
     def siblings(self, found):
         return [name for name in found
-                if re.fullmatch(r"\..*\.imgconv-[A-Za-z0-9]{6}", name)]
+                if re.fullmatch(r"\..*\.imgconv-"
+                                r"(partial|journal|[A-Za-z0-9]{6})", name)]

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "tests/fuzz/targets.h"
 
@@ -23,8 +24,8 @@
 
 static uint64_t random_state;
 
-/* xorshift64*: the same everywhere. */
-static uint64_t draw(uint64_t below)
+/* xorshift64*, modulo 2^64: the same everywhere. */
+WRAPS static uint64_t draw(uint64_t below)
 {
 	random_state ^= random_state >> 12;
 	random_state ^= random_state << 25;

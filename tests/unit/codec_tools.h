@@ -10,6 +10,7 @@
 #include "io/files.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fakes.h"
+#include "tests/unit/sequence.h"
 
 struct text {
 	unsigned char *at;
@@ -64,9 +65,7 @@ static inline struct text text_words(size_t len)
 	size_t at = 0;
 
 	while (at < len) {
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		seed = sequence64(seed);
 		const char *word = words[seed & 7];
 		for (size_t i = 0; at < len && word[i]; i++)
 			text.at[at++] = (unsigned char)word[i];
@@ -82,9 +81,7 @@ static inline struct text text_noise(size_t len)
 	uint64_t seed = 0x9e3779b97f4a7c15u;
 
 	for (size_t i = 0; i < len; i++) {
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		seed = sequence64(seed);
 		text.at[i] = (unsigned char)(seed >> 24);
 	}
 	return text;
@@ -100,10 +97,12 @@ static inline struct text codec_encode(enum codec_id id, struct text in,
 	struct text out = { NULL, 0 };
 	size_t len;
 
-	if (!sink || sink_write(sink, in.at, in.len, 0, &err) ||
-	    sink_finish(sink, in.len, &err)) {
+	bool done = sink && !sink_write(sink, in.at, in.len, 0, &err) &&
+		    !sink_finish(sink, in.len, &err);
+	if (!done)
 		CHECK_STR(err.message, "no error");
-	} else {
+	CHECK(done);
+	if (done) {
 		const unsigned char *bytes = files_memory_bytes(memory, &len);
 
 		out = text_copy(bytes, len);

@@ -29,7 +29,8 @@ struct guest {
 	} live[GUEST_LIVE];
 };
 
-static inline uint64_t guest_hash(uint64_t x)
+/* Modulo 2^64. */
+WRAPS static inline uint64_t guest_hash(uint64_t x)
 {
 	x ^= x >> 33;
 	x *= 0xff51afd7ed558ccdULL;
@@ -41,7 +42,8 @@ static inline uint64_t guest_hash(uint64_t x)
 static inline bool guest_is_live(const struct guest *guest, uint64_t offset)
 {
 	for (unsigned i = 0; i < GUEST_LIVE; i++)
-		if (offset - guest->live[i].offset < guest->live[i].length)
+		if (offset >= guest->live[i].offset &&
+		    offset - guest->live[i].offset < guest->live[i].length)
 			return true;
 	return !guest->live[0].length;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "planner/plan.h"
 
 #define TOY_GROUPS 4
@@ -21,7 +22,8 @@
 
 static uint64_t seed = 20240229;
 
-static unsigned roll(unsigned below)
+/* Modulo 2^64. */
+WRAPS static unsigned roll(unsigned below)
 {
 	seed = seed * 6364136223846793005u + 1442695040888963407u;
 	return (unsigned)(seed >> 33) % below;
@@ -268,6 +270,7 @@ static bool been_there(const struct walk *walk, const int *state)
 }
 
 /* Goes on beyond the goal too: nothing is taken for granted. */
+/* NOLINTNEXTLINE(misc-no-recursion): up to PLAN_STEPS */
 static void walk_on(struct walk *walk)
 {
 	unsigned at = walk->way.count;

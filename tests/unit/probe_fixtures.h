@@ -18,7 +18,7 @@ static void put(size_t at, const char *bytes, size_t len)
 {
 	memcpy(layer + at, bytes, len);
 }
-#define PUT(at, text) put(at, text, sizeof text - 1)
+#define PUT(at, text) put(at, text, sizeof(text) - 1)
 
 /* ---- images ---- */
 

@@ -9,6 +9,7 @@
 #include "fakes.h"
 #include "formats/codecs/codec.h"
 #include "formats/images/driver.h"
+#include "sequence.h"
 
 #define TOY_CLUSTER ((size_t)65536)
 
@@ -19,7 +20,7 @@ static inline unsigned char *toy_guest(size_t len)
 	uint32_t state = 12345;
 
 	for (size_t i = 0; i < len; i++) {
-		state = state * 1664525 + 1013904223;
+		state = sequence32(state);
 		bytes[i] = 'a' + (state >> 24) % 7;
 	}
 	for (size_t at = 70001; at < len; at += 700013)
@@ -147,7 +148,7 @@ static inline int toy_ordered_next(struct walk *walk, void *buf, size_t room,
 		return -1;
 	if (toy->at == toy->len)
 		return 0;
-	toy->state = toy->state * 1664525 + 1013904223;
+	toy->state = sequence32(toy->state);
 	most = 1 + (toy->state >> 8) % toy->most;
 	end = toy->at;
 	while (end < toy->len && end - toy->at < most &&

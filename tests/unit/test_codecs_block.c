@@ -239,9 +239,7 @@ static void disorder(unsigned char *at, size_t len)
 	uint64_t state = 88172645463325252ULL;
 
 	for (size_t i = 0; i < len; i++) {
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
+		state = sequence64(state);
 		at[i] = (unsigned char)(state >> 32);
 	}
 }

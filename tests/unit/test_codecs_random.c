@@ -112,7 +112,8 @@ static void test_readers(enum codec_id id, struct text in)
 		readers[i] = (struct reader){ .file = &file,
 					      .start = i * 65536u,
 					      .step = READERS * 65536u };
-		pthread_create(&readers[i].thread, NULL, read_all, &readers[i]);
+		CHECK(!pthread_create(&readers[i].thread, NULL, read_all,
+				      &readers[i]));
 	}
 	for (unsigned i = 0; i < READERS; i++) {
 		pthread_join(readers[i].thread, NULL);
@@ -179,7 +180,8 @@ static void read_at_once(enum codec_id id, struct text in,
 	for (unsigned i = 0; i < 2; i++) {
 		readers[i] = (struct reader){ .file = &file,
 					      .start = starts[i] };
-		pthread_create(&readers[i].thread, NULL, read_one, &readers[i]);
+		CHECK(!pthread_create(&readers[i].thread, NULL, read_one,
+				      &readers[i]));
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		pthread_join(readers[i].thread, NULL);
@@ -320,6 +322,23 @@ static void test_joined(enum codec_id id, struct text in)
 	text_free(&both);
 }
 
+/* A frame of no bytes that says it has 2^64 - 1. */
+static void test_vast_frame(void)
+{
+	static unsigned char frame[] = {
+		0x28, 0xb5, 0x2f, 0xfd, /* magic */
+		0xe0, /* one segment, its size in 8 bytes */
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		1, 0, 0, /* the last block, plain, empty */
+	};
+	bool hinted;
+	uint64_t size;
+
+	CHECK(!opens(CODEC_ZSTD, (struct text){ frame, sizeof frame }, &size,
+		     &hinted));
+	CHECK(!hinted);
+}
+
 static void test_unsuited(void)
 {
 	struct text in = text_words(1000);
@@ -349,6 +368,7 @@ int main(void)
 		test_joined(ids[i], in);
 	}
 	test_eviction();
+	test_vast_frame();
 	test_unsuited();
 	text_free(&in);
 	return check_result();

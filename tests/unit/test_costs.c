@@ -312,9 +312,22 @@ static void start(void)
 			 us(2 * GB, C.decode[CODEC_BZIP2])));
 }
 
+/* Eight compressions of the largest file there is: a number all the same. */
+static void vast(void)
+{
+	const struct price_list list = { .coefficients = &C };
+	struct cost cost = { .temp = 0 };
+
+	costs_keep(&list, 1e30, &cost);
+	CHECK_EQ(cost.temp, LIMIT_DISK_SIZE);
+	costs_keep(&list, 1e30, &cost);
+	CHECK_EQ(cost.temp, 2 * LIMIT_DISK_SIZE);
+}
+
 int main(void)
 {
 	holes();
+	vast();
 	waiting();
 	growing();
 	digest();

@@ -129,7 +129,7 @@ static void test_packed_threads(void)
 		packed_open(source, "chunk", CHUNK_LEN + 100, CHUNK_LEN);
 	for (unsigned i = 0; i < 4; i++) {
 		reader[i] = (struct reader){ packed, chunks, 0 };
-		pthread_create(&thread[i], NULL, read_all, &reader[i]);
+		CHECK(!pthread_create(&thread[i], NULL, read_all, &reader[i]));
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		pthread_join(thread[i], NULL);
@@ -164,7 +164,7 @@ static void test_table_cache(void)
 		}
 	unsigned long long before = source->reads;
 	for (unsigned i = 0; i < 10; i++) {
-		slice = table_cache_hold(cache, 63 * 512u, &slot, &err);
+		CHECK(table_cache_hold(cache, 63 * 512u, &slot, &err));
 		table_cache_drop(cache, slot);
 	}
 	CHECK(source->reads - before <= 1);

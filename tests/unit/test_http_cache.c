@@ -184,7 +184,7 @@ static void test_memory(void)
 	for (uint64_t at = 0; at + 4 * MI <= 64 * MI; at += 4 * MI)
 		CHECK(get(cache, at, 4 * MI));
 	for (unsigned i = 0; i < 200; i++)
-		CHECK(get(cache, i * 7919 * 4096 % (200 * MI), 300000));
+		CHECK(get(cache, (uint64_t)i * 7919 * 4096 % (200 * MI), 300000));
 	stop(cache);
 }
 

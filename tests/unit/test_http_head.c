@@ -76,6 +76,11 @@ static void test_fields(void)
 	CHECK_STR(head.modified, "Mon, 01 Jan 2024 00:00:00 GMT");
 	line(&head, "Content-Length: 12x\r\n");
 	CHECK(!head.has_length && !head.framed);
+	/* More than any file has, and more than 64 bits hold. */
+	line(&head, "Content-Length: 9223372036854775808\r\n");
+	CHECK(!head.has_length && !head.framed);
+	line(&head, "Content-Length: 18446744073709551628\r\n");
+	CHECK(!head.has_length && !head.framed);
 	line(&head, "Content-Length: 12\r\n");
 	CHECK(head.has_length && head.framed);
 	CHECK_EQ(head.length, 12);

@@ -227,9 +227,9 @@ static void test_not_shared(void)
 	struct digest_expected it = expect(DIGEST_SHA1, bytes, len);
 	AUTO_SOURCE struct source *inner = files_memory_source(bytes, len);
 	AUTO_SOURCE struct source *source = digest_source(inner, &it, 1, "");
-	for (uint64_t i = len / 1000000 + 1; i-- > 0;)
-		CHECK_EQ(source_read(source, buf, 1000000, i * 1000000, &got,
-				     &err), 0);
+	for (uint64_t i = len / 1000000 + 1; i; i--)
+		CHECK_EQ(source_read(source, buf, 1000000, (i - 1) * 1000000,
+				     &got, &err), 0);
 	CHECK_EQ(source_finish(source, &err), 0);
 }
 

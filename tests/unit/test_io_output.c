@@ -474,6 +474,7 @@ static struct output *doomed;
 
 static void abandon(int number)
 {
+	/* NOLINTNEXTLINE(bugprone-signal-handler): its header says so */
 	output_abandon(doomed);
 	_exit(number);
 }

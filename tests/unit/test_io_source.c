@@ -9,6 +9,7 @@
 #include "io/spool.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fakes.h"
+#include "tests/unit/sequence.h"
 
 static const char *tmp_dir(void)
 {
@@ -214,7 +215,7 @@ static void *read_here_and_there(void *opaque)
 		uint32_t words[64];
 		uint64_t at;
 
-		reader->seed = reader->seed * 1103515245 + 12345;
+		reader->seed = sequence32(reader->seed);
 		at = reader->seed % 1000000 / 256 * 256;
 		if (source_read(reader->source, words, sizeof words, at, &got,
 				&err) ||

@@ -9,6 +9,7 @@
 #include "fakes.h"
 #include "formats/images/driver.h"
 #include "io/files.h"
+#include "sequence.h"
 #include "transforms/judge_facts.h"
 #include "transforms/limit.h"
 
@@ -94,7 +95,7 @@ static void test_glances(void)
 		CHECK(driver && driver->glance);
 		for (unsigned round = 0; round < 300; round++) {
 			for (unsigned i = 0; i < LEN; i++) {
-				state = state * 1664525 + 1013904223;
+				state = sequence32(state);
 				/* Small numbers lead further than large. */
 				bytes[i] = round % 3 && state >> 30
 						   ? 0 : state >> 24;

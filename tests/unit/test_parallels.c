@@ -201,6 +201,36 @@ static void test_unclean(void)
 	CHECK(strstr(err.message, "overlaps"));
 }
 
+/* The extension's offset, as it is told; 0: it is not. */
+static uint64_t extension_offset(const unsigned char *image)
+{
+	struct facts facts = { 0 };
+	struct err err = { 0 };
+	uint64_t size;
+
+	CHECK_EQ(parallels_peek(image, PARALLELS_HEADER_LEN, &size, &facts,
+				&err), 0);
+	for (unsigned i = 0; i < facts.count; i++)
+		if (!strcmp(facts.fact[i].name, "extension-offset"))
+			return facts.fact[i].number;
+	return 0;
+}
+
+/* A sector number whose offset in bytes does not fit is not cut to fit. */
+static void test_extension_far_away(void)
+{
+	unsigned char *image AUTO_FREE = old_image();
+
+	bytes_put_le64(image + PARALLELS_EXTENSION_AT, 7);
+	CHECK_EQ(extension_offset(image), 7 * 512);
+	bytes_put_le64(image + PARALLELS_EXTENSION_AT, (uint64_t)1 << 55);
+	CHECK_EQ(extension_offset(image), 0);
+	/* 2^64 + 3584 */
+	bytes_put_le64(image + PARALLELS_EXTENSION_AT,
+		       ((uint64_t)1 << 55) + 7);
+	CHECK_EQ(extension_offset(image), 0);
+}
+
 static void test_extended(void)
 {
 	struct making_of of = { &driver_parallels, &small, "", .fail_at = 0 };
@@ -243,6 +273,7 @@ int main(void)
 	test_old();
 	test_spoilt();
 	test_unclean();
+	test_extension_far_away();
 	test_extended();
 	return check_result();
 }

@@ -5,6 +5,7 @@
  * many at random, are planned without it. And no row is there for nothing.
  */
 #include "plan_cases.h"
+#include "sequence.h"
 
 #define GB ((uint64_t)1 << 30)
 #define RANDOM_COUNT 400
@@ -37,7 +38,7 @@ static uint32_t seed = 20251121;
 /* A number below `limit`: a fixed sequence, so that a failure comes again. */
 static unsigned any(unsigned limit)
 {
-	seed = seed * 1664525 + 1013904223;
+	seed = sequence32(seed);
 	return (seed >> 16) % limit;
 }
 

@@ -112,26 +112,145 @@ static struct probe_report as_file(size_t size)
 	return report;
 }
 
-static void test_rows(void)
+static void check_rows(const struct row *row, size_t count)
 {
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct probe_report r;
 		size_t size;
 
 		memset(layer, 0, ROOM);
-		size = rows[i].make();
+		size = row[i].make();
 		r = as_file(size);
-		CHECK_STR(r.name, rows[i].name);
-		CHECK_EQ(r.class, rows[i].class);
+		CHECK_STR(r.name, row[i].name);
+		CHECK_EQ(r.class, row[i].class);
 		CHECK_STR(r.conflict, "");
 		CHECK(r.title[0] && r.evidence[0]);
-		layer[rows[i].kill] ^= 0x55;
+		layer[row[i].kill] ^= 0x55;
 		r = as_file(size);
-		if (!strcmp(r.name, rows[i].name) || r.conflict[0])
-			fprintf(stderr, "row %zu, %s: %s\n", i, rows[i].name,
+		if (!strcmp(r.name, row[i].name) || r.conflict[0])
+			fprintf(stderr, "row %zu, %s: %s\n", i, row[i].name,
 				r.conflict);
-		CHECK(strcmp(r.name, rows[i].name));
+		CHECK(strcmp(r.name, row[i].name));
 		CHECK_STR(r.conflict, "");
+	}
+}
+
+static void test_rows(void)
+{
+	check_rows(rows, ROWS);
+}
+
+static size_t make_koly_first(void)
+{
+	PUT(0, "koly\0\0\0\4\0\0\2\0");
+	bytes_put_be64(layer + 216, 4096);
+	bytes_put_be64(layer + 224, 1000);
+	return ROOM;
+}
+
+static size_t make_vmdk_marked(void)
+{
+	PUT(0, "\xEF\xBB\xBF \n# disk DescriptorFile\n");
+	return 40;
+}
+
+static size_t make_ovf(void)
+{
+	PUT(0, "<Envelope xmlns=\"http://schemas.dmtf.org/ovf/envelope/1\"/>");
+	return 59;
+}
+
+static size_t make_zip_empty(void)
+{
+	PUT(0, "PK\5\6");
+	return 22;
+}
+
+static size_t make_zip_first(void)
+{
+	PUT(0, "PK\7\10PK\3\4");
+	return ROOM;
+}
+
+static size_t make_cpio_big(void)
+{
+	bytes_put_be16(layer, 070707);
+	bytes_put_be16(layer + 20, 6);
+	PUT(26, "a.raw");
+	return ROOM;
+}
+
+static size_t make_cpio_little(void)
+{
+	bytes_put_le16(layer, 070707);
+	bytes_put_le16(layer + 20, 6);
+	PUT(26, "a.raw");
+	return ROOM;
+}
+
+/* 3 * 2^22 bytes of dictionary. */
+static size_t make_lzma_other(void)
+{
+	PUT(0, "\x5d\0\0\xc0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\x35");
+	return ROOM;
+}
+
+static size_t make_zstd_old(void)
+{
+	PUT(0, "\x27\xb5\x2f\xfd");
+	return ROOM;
+}
+
+/* What is rare. */
+static void test_rare(void)
+{
+	static const struct row rare[] = {
+		{ "dmg", PROBE_IMAGE, make_koly_first, 0 },
+		{ "vmdk", PROBE_IMAGE, make_vmdk_marked, 2 },
+		{ "ovf", PROBE_ARCHIVE, make_ovf, 20 },
+		{ "zip", PROBE_ARCHIVE, make_zip_empty, 10 },
+		{ "zip-part", PROBE_ARCHIVE, make_zip_first, 2 },
+		{ "cpio", PROBE_ARCHIVE, make_cpio_big, 21 },
+		{ "cpio", PROBE_ARCHIVE, make_cpio_little, 31 },
+		{ "lzma", PROBE_CODEC, make_lzma_other, 2 },
+		{ "zstd-old", PROBE_CODEC, make_zstd_old, 1 },
+	};
+
+	check_rows(rare, sizeof rare / sizeof *rare);
+}
+
+/* Too short for what tells one version from another: still no raw disk. */
+static void test_short(void)
+{
+	static const struct {
+		size_t (*make)(void);
+		size_t len;
+		const char *name;
+	} row[] = {
+		{ make_qed, 63, "qed" },
+		{ make_parallels, 63, "parallels" },
+		{ make_bochs, 71, "bochs" },
+		{ make_cloop, 135, "cloop" },
+		{ make_simg, 27, "simg" },
+		{ make_sparseimage, 7, "sparseimage" },
+		{ make_asif, 7, "asif" },
+		{ make_e01, 12, "ewf" },
+		{ make_partclone, 33, "partclone" },
+		{ make_vma, 7, "vma" },
+		{ make_rar4, 7, "rar" },
+	};
+
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct probe_report r;
+
+		memset(layer, 0, ROOM);
+		row[i].make();
+		r = as_file(row[i].len);
+		CHECK_STR(r.name, row[i].name);
+		CHECK(strstr(r.evidence, "cut short"));
+		r = as_file(row[i].len + 1);
+		CHECK_STR(r.name, row[i].name);
+		CHECK(!strstr(r.evidence, "cut short"));
 	}
 }
 
@@ -154,6 +273,12 @@ static void test_damaged(void)
 		{ make_sparseimage, 7, "sparseimage", "unknown version" },
 		{ make_vdi, 71, "vdi", "unknown version" },
 		{ make_parallels, 17, "parallels", "unknown version" },
+		{ make_cowd, 4, "vmdk", "unknown version" },
+		{ make_partclone, 33, "partclone", "unknown version" },
+		{ make_simg, 4, "simg", "unknown version" },
+		{ make_dmg, ROOM - 512 + 217, "dmg", "out of the file" },
+		{ make_qed, 4, "qed", "cluster size" },
+		{ make_cloop, 131, "cloop", "block size" },
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -355,6 +480,8 @@ static void test_known(void)
 int main(void)
 {
 	test_rows();
+	test_rare();
+	test_short();
 	test_damaged();
 	test_windows();
 	test_pairs();

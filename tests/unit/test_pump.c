@@ -319,7 +319,7 @@ static void test_delays_change_nothing(void)
 		setup.sectors = true;
 		pump(&setup, bytes, len, NULL, &first);
 		for (unsigned at = 1; at <= first.op_count && at <= 12; at++) {
-			state = state * 1664525 + 1013904223;
+			state = sequence32(state);
 			setup.delay_at = at;
 			setup.write_delay = 1000 + (state >> 16) % 20000;
 			setup.read_delay = (state >> 8) % 500;
@@ -427,7 +427,7 @@ static void test_head_last(void)
 				CHECK(i < last);
 		/* Whatever made the old content valid is gone before. */
 		unsigned gone = out.op_count;
-		for (unsigned i = out.op_count; i-- > 0;)
+		for (unsigned i = 0; i < gone; i++)
 			if (out.ops[i].kind == FAKE_ZERO &&
 			    !out.ops[i].offset &&
 			    out.ops[i].length >= UNIT_LEN)

@@ -72,6 +72,9 @@ static const struct patch patches[] = {
 	{ 3, 32, QCOW2_HEADER_LEN, 1024, ERR_DAMAGED, "header_length 1024 is" },
 	{ 3, 64, QCOW2_BACKING_OFFSET, 400, ERR_UNSUPPORTED,
 	  "the backing file's name is empty" },
+	/* The low half of its offset, and its length: more than a cluster. */
+	{ 3, 64, QCOW2_BACKING_LEN - 4, 200ULL << 32 | 600, ERR_DAMAGED,
+	  "backing_file_size 600 is out of range (1..512)" },
 	/* A header extension longer than the header. */
 	{ 3, 64, QCOW2_V3_LEN, 0x12345678ffffffff, ERR_DAMAGED,
 	  "header extension 0x12345678 of 4294967295 bytes" },

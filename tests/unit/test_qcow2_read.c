@@ -393,8 +393,8 @@ static void test_threads(void)
 		CHECK(disk);
 		for (unsigned i = 0; disk && i < 4; i++) {
 			readers[i] = (struct reader){ disk, expected, i, 0 };
-			pthread_create(&threads[i], NULL, read_scattered,
-				       &readers[i]);
+			CHECK(!pthread_create(&threads[i], NULL,
+					      read_scattered, &readers[i]));
 		}
 		for (unsigned i = 0; disk && i < 4; i++) {
 			pthread_join(threads[i], NULL);

@@ -8,6 +8,7 @@
 #include "io/channel.h"
 #include "io/remote_source.h"
 #include "tests/unit/check.h"
+#include "tests/unit/sequence.h"
 
 #define SIZE ((uint64_t)5 * 1000 * 1000 + 7)
 #define THREADS 6
@@ -43,7 +44,9 @@ static void say(int fd, uint32_t type, uint32_t id, const void *body,
 
 static void say_hello(int fd, uint64_t size, bool seekable)
 {
-	struct remote_hello hello = { size, 1, seekable };
+	struct remote_hello hello = { .size = size,
+				      .size_known = 1,
+				      .seekable = seekable };
 
 	say(fd, REMOTE_HELLO, 0, &hello, sizeof hello);
 }
@@ -135,7 +138,7 @@ static void *read_much(void *opaque)
 		uint64_t offset;
 		size_t len;
 
-		reading->seed = reading->seed * 1103515245 + 12345;
+		reading->seed = sequence32(reading->seed);
 		offset = reading->seed / 8 % SIZE;
 		len = reading->seed / 64 % 300000 + 1;
 		if (source_read(reading->source, buf, len, offset, &got,
@@ -161,8 +164,8 @@ static struct source *connect_to(struct server *server, pthread_t *thread)
 	CHECK(!channel_pair(pair, &err));
 	server->fd = pair[1];
 	say_hello(server->fd, SIZE, true);
-	pthread_create(thread, NULL, serve, server);
-	source = remote_source(pair[0], &err);
+	CHECK(!pthread_create(thread, NULL, serve, server));
+	source = remote_source(pair[0], NULL, &err);
 	CHECK(source != NULL);
 	return source;
 }
@@ -178,7 +181,8 @@ static void test_threads(void)
 	CHECK_EQ(source->size, SIZE);
 	for (unsigned i = 0; i < THREADS; i++) {
 		reading[i] = (struct reading){ source, i + 1, 0, 0 };
-		pthread_create(&thread[i], NULL, read_much, &reading[i]);
+		CHECK(!pthread_create(&thread[i], NULL, read_much,
+				      &reading[i]));
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], NULL);
@@ -214,7 +218,7 @@ static void test_one_failure(void)
 static struct source *open_said(int pair[2], struct err *err)
 {
 	shutdown(pair[1], SHUT_WR);
-	return remote_source(pair[0], err);
+	return remote_source(pair[0], NULL, err);
 }
 
 static void test_stream(void)
@@ -277,7 +281,7 @@ static void test_broken_stream(void)
 
 static void test_no_hello(void)
 {
-	struct remote_hello without_size = { 0, 0, 1 };
+	struct remote_hello without_size = { .seekable = 1 };
 	struct err err;
 
 	for (unsigned how = 0; how < 5; how++) {

@@ -164,9 +164,9 @@ static void expect(struct text in, const char *layers, const char *format)
 		CHECK(!probe(in, way, NULL, &image[way], &err));
 		CHECK_STR(err.message, "");
 	}
-	for (unsigned i = image[0].layers; i-- > 0;) {
-		strcat(found, image[0].layer[i].tag);
-		strcat(found, i ? "." : "");
+	for (unsigned i = image[0].layers; i; i--) {
+		strcat(found, image[0].layer[i - 1].tag);
+		strcat(found, i > 1 ? "." : "");
 	}
 	CHECK_STR(found, layers);
 	CHECK_STR(image[0].format, format);

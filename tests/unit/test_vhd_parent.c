@@ -62,6 +62,7 @@ static void check_asked(struct image *child, const char *wanted)
 static void test_names(void)
 {
 	static const char url[] = "file://localhost/a%20dir/my%20p.vhd";
+	static const char odd[] = "file:///x/%C3%a9%zz%00%4";
 	/* U+00E9, U+1F600, half a pair. */
 	static const unsigned char wide[] = { 0xe9, 0,	  0x3d, 0xd8,
 					      0x00, 0xde, 0,	0xd8 };
@@ -84,6 +85,19 @@ static void test_names(void)
 	make_child(&child);
 	put_locator(&child, 0, "W2ru", wide, sizeof wide);
 	check_asked(&child, "\xc3\xa9\xf0\x9f\x98\x80\xef\xbf\xbd;");
+	/* In the header it stands big-endian: half a pair, a pair. */
+	make_child(&child);
+	memcpy(child.bytes + 512 + VHD_PARENT_NAME, "\xd8\0\0a\xd8\x3d\xde\0\0",
+	       10);
+	check_asked(&child, "\xef\xbf\xbd"
+			    "a\xf0\x9f\x98\x80;");
+	/* What is no byte in hexadecimal, or ends a name, is left as it is. */
+	make_child(&child);
+	put_locator(&child, 0, "MacX", odd, strlen(odd));
+	check_asked(&child, "\xc3\xa9%zz%00%4;");
+	make_child(&child);
+	put_locator(&child, 0, "W2ru", wide, sizeof wide);
+	seal_all(&child);
 	/* Refused at once when nothing may be followed. */
 	CHECK_EQ(read_all(&child, got, &size, NULL, &err), -1);
 	CHECK_EQ(err.kind, ERR_REFUSED);

@@ -50,6 +50,26 @@ static void check_place(const struct image *image,
 	free(plain);
 }
 
+/* Nothing says that tables lie in the order of the directory. */
+static void test_tables_backwards(void)
+{
+	struct err err = { 0 };
+	struct image image;
+
+	image_make(&image, IMAGE_SPARSE);
+	for (unsigned i = 0; i < IMAGE_TABLES; i++) {
+		unsigned place = IMAGE_GT + IMAGE_TABLES - 1 - i;
+
+		bytes_put_le32(image.bytes + IMAGE_GD * VMDK_SECTOR + 4 * i,
+			       place);
+		image_table(&image, i, image.bytes + place * VMDK_SECTOR);
+	}
+	CHECK(!image_read(&image, image.len, out, 70001, &err));
+	CHECK_STR(err.message, "");
+	CHECK(!memcmp(out, image.guest, sizeof out));
+	image_free(&image);
+}
+
 static void test_extents(struct image *image)
 {
 	struct source *source = files_memory_source(image->bytes, image->len);
@@ -276,6 +296,7 @@ int main(void)
 		test_bytes(&image, walks);
 		image_free(&image);
 	}
+	test_tables_backwards();
 	test_order();
 	test_rounded();
 	return check_result();

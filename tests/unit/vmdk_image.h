@@ -14,6 +14,7 @@
 #include "fakes.h"
 #include "formats/images/vmdk/vmdk.h"
 #include "io/files.h"
+#include "sequence.h"
 
 enum image_kind {
 	IMAGE_SPARSE,	    /* plain grains, redundant tables, all in front */
@@ -51,7 +52,7 @@ static inline void image_guest(unsigned char *guest)
 	for (size_t i = 0; i < IMAGE_GUEST; i++) {
 		size_t grain = i / IMAGE_GRAIN;
 
-		state = state * 1664525 + 1013904223;
+		state = sequence32(state);
 		if (grain % 5 == 1)
 			guest[i] = (unsigned char)(state >> 24);
 		else if (grain % 5 == 2 || grain == IMAGE_GRAINS - 1)

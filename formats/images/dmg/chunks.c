@@ -13,6 +13,8 @@
 #include "formats/images/dmg/dmg.h"
 
 #define TABLE_HEADER 204
+/* One a partition, and the gaps between them: a GPT has 128 of these. */
+#define TABLES_MAX 4096u
 #define CHUNK_LEN 40
 /* Apple's are 256 KiB and 1 MiB; a thread has one in memory. */
 #define PACKED_MAX (64 * MIB)
@@ -22,6 +24,12 @@ int dmg_tables_add(struct dmg_tables *tables, unsigned char *bytes, size_t len,
 {
 	struct dmg_table *table;
 
+	if (tables->count == TABLES_MAX) {
+		free(bytes);
+		return err_set(err, ERR_LIMIT,
+			       "more than %u block tables are not read",
+			       TABLES_MAX);
+	}
 	/* Resources may all name the same bytes: the sum is what counts. */
 	if (len > LIMIT_TABLE_LEN - tables->total) {
 		free(bytes);
@@ -186,7 +194,7 @@ static int add_table(const struct dmg_table *table, const struct dmg_koly *koly,
 	if (parse_part(table, koly, part, err))
 		return -1;
 	count = bytes_be32(p + 200);
-	for (uint32_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const unsigned char *entry = p + TABLE_HEADER + i * CHUNK_LEN;
 
 		if (bytes_be32(entry) == DMG_END)
@@ -195,7 +203,7 @@ static int add_table(const struct dmg_table *table, const struct dmg_koly *koly,
 			continue;
 		if (parse_chunk(entry, koly, part, bytes_be64(p + 24), &chunk,
 				err))
-			return err_in(err, "chunk %" PRIu32, i);
+			return err_in(err, "chunk %zu", i);
 		if (add_chunk(map, room, &chunk, err))
 			return -1;
 	}

@@ -273,7 +273,8 @@ struct disk *dmg_open(struct source *source, const struct open_options *options,
 
 	disk_init(disk, &dmg_ops, "dmg");
 	image->source = source;
-	if (dmg_koly_read(source, &image->koly, err) ||
+	if (driver_no_snapshots(options, err) ||
+	    dmg_koly_read(source, &image->koly, err) ||
 	    dmg_map_read(source, &image->koly, &image->map, err) ||
 	    (!options->metadata_only && check_codecs(&image->map, err)))
 		return NULL;

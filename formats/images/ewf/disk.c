@@ -221,6 +221,7 @@ static int open_segment(struct ewf_image *image,
 {
 	struct references *references = options->references;
 	struct source *source;
+	uint64_t total;
 
 	if (!references)
 		return err_set(err, ERR_REFUSED,
@@ -230,6 +231,15 @@ static int open_segment(struct ewf_image *image,
 	if (!source)
 		return err_in(err, "segment %u (%s)",
 			      image->segments.count + 1, name);
+	if (!checked_add(image->segments.source.size, source->size, &total) ||
+	    total > INT64_MAX) {
+		err_set(err, ERR_LIMIT,
+			"segment %u (%s) of %" PRIu64 " bytes is too large "
+			"together with those before it",
+			image->segments.count + 1, name, source->size);
+		source_close(source);
+		return -1;
+	}
 	ewf_segments_add(&image->segments, source);
 	if (ewf_sections_read(image, err))
 		return err_in(err, "%s", name);
@@ -269,8 +279,8 @@ struct disk *ewf_open(struct source *source,
 	ewf_segments_init(&image->segments, source);
 	image->memory = options->memory ? options->memory : TABLES_MEMORY;
 	if (options->snapshot) {
-		err_set(err, ERR_USAGE, "EWF has no snapshots, so no %s",
-			options->snapshot);
+		err_set(err, ERR_UNSUPPORTED,
+			"EWF has no snapshots, so no %s", options->snapshot);
 		return NULL;
 	}
 	if (open_segments(self, options, err))

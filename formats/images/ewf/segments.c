@@ -73,7 +73,7 @@ void ewf_segments_clear(struct ewf_segments *segments)
 char *ewf_segment_name(const char *first, unsigned number, struct err *err)
 {
 	size_t len = first ? strlen(first) : 0;
-	unsigned letters = number - 100, lead;
+	unsigned letters, lead;
 	char *name, base;
 
 	if (len < 4 || first[len - 4] != '.' || strcmp(first + len - 2, "01") ||
@@ -90,6 +90,7 @@ char *ewf_segment_name(const char *first, unsigned number, struct err *err)
 		name[len - 1] = (char)('0' + number % 10);
 		return name;
 	}
+	letters = number - 100;
 	base = islower((unsigned char)first[len - 3]) ? 'a' : 'A';
 	lead = (unsigned)(first[len - 3] - base) + letters / (26 * 26);
 	if (lead > 25) {

@@ -23,7 +23,7 @@ uint32_t ewf_adler(const unsigned char *bytes, size_t len)
 	while (len) {
 		size_t run = len < ADLER_RUN ? len : ADLER_RUN;
 		len -= run;
-		while (run--) {
+		for (; run; run--) {
 			a += *bytes++;
 			b += a;
 		}

@@ -136,6 +136,8 @@ void parallels_header_put(const struct parallels_header *header,
 
 void parallels_info(const struct parallels_header *header, struct facts *facts)
 {
+	uint64_t extension;
+
 	facts_text(facts, "variant", "%s",
 		   header->extended ? PARALLELS_MAGIC_EXTENDED
 				    : PARALLELS_MAGIC_OLD);
@@ -147,9 +149,10 @@ void parallels_info(const struct parallels_header *header, struct facts *facts)
 	facts_bool(facts, "in-use", header->in_use == PARALLELS_IN_USE);
 	if (header->flags & PARALLELS_FLAG_EMPTY)
 		facts_bool(facts, "empty", true);
-	if (header->extension_sector)
-		facts_number(facts, "extension-offset",
-			     header->extension_sector * PARALLELS_SECTOR);
+	/* One that is no offset in bytes is the check's to complain of. */
+	if (header->extension_sector &&
+	    checked_mul(header->extension_sector, PARALLELS_SECTOR, &extension))
+		facts_number(facts, "extension-offset", extension);
 }
 
 int parallels_peek(const unsigned char *head, size_t len, uint64_t *size,

@@ -311,7 +311,8 @@ static struct disk *qcow_open(struct source *source,
 
 	disk_init(disk, &qcow_ops, "qcow");
 	image->source = source;
-	if (open_tables(image, options->metadata_only, options->memory, err))
+	if (driver_no_snapshots(options, err) ||
+	    open_tables(image, options->metadata_only, options->memory, err))
 		return NULL;
 	disk->size = image->header.size;
 	disk->sector_size = 512;

@@ -176,6 +176,9 @@ static int parse_backing(const unsigned char *bytes, size_t len,
 	uint64_t offset = bytes_be64(bytes + QCOW2_BACKING_OFFSET);
 	uint32_t name_len = bytes_be32(bytes + QCOW2_BACKING_LEN);
 	struct extension name = { .len = name_len };
+	/* It lies in the first cluster, which may be smaller. */
+	uint32_t most = (uint32_t)min_u64(QCOW2_BACKING_LEN_MAX,
+					  out->cluster_size);
 
 	if (!offset)
 		return 0;
@@ -184,10 +187,10 @@ static int parse_backing(const unsigned char *bytes, size_t len,
 			       "the backing file's name is empty "
 			       "(backing_file_offset %llu, length 0)",
 			       (unsigned long long)offset);
-	if (name_len > QCOW2_BACKING_LEN_MAX)
+	if (name_len > most)
 		return err_set(err, ERR_DAMAGED,
-			       "backing_file_size %u is out of range (1..%d)",
-			       name_len, QCOW2_BACKING_LEN_MAX);
+			       "backing_file_size %u is out of range (1..%u)",
+			       name_len, most);
 	if (offset < out->header_len ||
 	    !checked_inside(offset, name_len, out->cluster_size))
 		return err_set(err, ERR_DAMAGED,

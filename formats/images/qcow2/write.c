@@ -338,6 +338,7 @@ static void set_up(struct qcow2_writer *w, struct sink *sink,
 	w->writer.granule = config->cluster_size;
 	w->writer.unit_len = max_u64(UNIT_LEN, config->cluster_size);
 	w->writer.coded_room = config->compress ? w->writer.unit_len : 0;
+	w->writer.place_reads = config->extended_l2; /* data_bitmap */
 	w->writer.head_last = sink->seekable;
 	w->data_sink = config->data_file ? options->data_sink : NULL;
 	w->size_known = options->size_known;

@@ -4,6 +4,7 @@
  * memory, L2 tables through the cache; and the check of all of them. Does not
  * read data.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,11 +165,12 @@ static int entries_run(const struct qed_tables *tables,
 {
 	uint64_t cluster_size = tables->header->cluster_size;
 	size_t count = tables->slice / QED_ENTRY_LEN;
+	size_t i = (size_t)(offset / cluster_size - first);
 	uint64_t at = offset;
 	struct extent next;
 
-	for (size_t i = (size_t)(offset / cluster_size - first);
-	     i < count && at < end; i++) {
+	assert(i < count && at < end);
+	for (; i < count && at < end; i++) {
 		if (judge(tables, first + i,
 			  bytes_le64(entries + i * QED_ENTRY_LEN), &next, err))
 			/* What comes before it is good. */

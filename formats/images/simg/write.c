@@ -380,7 +380,7 @@ uint64_t simg_measure(const struct create_options *options, uint64_t size,
 	uint64_t blocks = div_up(min_u64(size, data), block_size_of(options));
 
 	return SIMG_HEADER_LEN + min_u64(size, data) +
-	       blocks * (2 * SIMG_CHUNK_LEN + 4) + 2 * (SIMG_CHUNK_LEN + 4);
+	       2 * (blocks + 1) * SIMG_CHUNK_LEN + 4 * (blocks + 2);
 }
 
 /* The survey must be of these blocks, and of the whole disk. */
@@ -422,6 +422,7 @@ struct writer *simg_create(struct sink *sink,
 		free(simg);
 		return NULL;
 	}
+	simg->writer.place_reads = simg->crc_on;
 	simg->at = simg->survey ? 0 : SIMG_HEADER_LEN;
 	return &simg->writer;
 }

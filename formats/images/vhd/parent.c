@@ -186,7 +186,7 @@ static int read_locators(struct source *source, const unsigned char *header,
 			 uint32_t code, struct vhd_names *names,
 			 struct err *err)
 {
-	for (unsigned i = 0; i < VHD_LOCATOR_COUNT; i++) {
+	for (size_t i = 0; i < VHD_LOCATOR_COUNT; i++) {
 		const unsigned char *entry =
 			header + VHD_LOCATORS + i * VHD_LOCATOR_LEN;
 
@@ -286,7 +286,7 @@ struct disk *vhd_parent_open(const struct vhd_header *header,
 	}
 	if (check_parent(header, *source, err)) {
 		err_in(err, "parent %s", names->name[i]);
-		disk = disk_close(disk);
+		disk_close(STEAL(disk));
 		*source = source_close(*source);
 		return NULL;
 	}

@@ -216,7 +216,7 @@ struct disk *vhdx_open(struct source *source,
 	disk_init(disk, &vhdx_ops, "vhdx");
 	if (options->snapshot) {
 		err_set(err, ERR_UNSUPPORTED,
-			"vhdx: has no snapshots inside, so no %s",
+			"has no snapshots inside, so no %s",
 			options->snapshot);
 		return NULL;
 	}

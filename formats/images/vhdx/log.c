@@ -181,7 +181,8 @@ static struct sequence extend(struct ring *ring, uint32_t first)
 	uint32_t used = 0;
 
 	while (entry && used + entry->sectors <= ring->sectors &&
-	       (!out.count || entry->sequence == out.number + 1)) {
+	       /* No entry has number 0. */
+	       (!out.count || entry->sequence - 1 == out.number)) {
 		used += entry->sectors;
 		out.count++;
 		out.head = out.next;

@@ -56,8 +56,8 @@ static const struct vhdx_patch *find(const struct replay *replay,
 	const struct vhdx_patch *found = NULL;
 
 	*end = replay->source.size;
-	for (size_t i = replay->log.count; i-- > 0;) {
-		const struct vhdx_patch *patch = &replay->log.patches[i];
+	for (size_t i = replay->log.count; i; i--) {
+		const struct vhdx_patch *patch = &replay->log.patches[i - 1];
 
 		if (patch->offset > offset)
 			*end = min_u64(*end, patch->offset);

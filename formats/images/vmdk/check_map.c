@@ -155,12 +155,12 @@ static int compare(struct check *check, uint64_t index, struct err *err)
 		return -1;
 	if (!memcmp(check->table, check->other, check->table_len))
 		return 0;
-	for (size_t i = header->entries; i-- > 0;) {
+	for (size_t i = 0; i < header->entries; i++) {
 		if (vmdk_entry_raw(header, check->table, i) ==
 		    vmdk_entry_raw(header, check->other, i))
 			continue;
-		differ++;
-		first = i;
+		if (!differ++)
+			first = i;
 	}
 	check_corruption(check->report,
 			 "grain table %" PRIu64 " and its redundant one differ "
@@ -234,7 +234,7 @@ static uint64_t leak_unit(const struct vmdk_header *header)
 		return header->compressed && !header->markers ? 0
 							      : header->grain;
 	case VMDK_COWD:
-		return max_u64(header->grain, 64 * 1024);
+		return max_u64(header->grain, (uint64_t)64 * 1024);
 	case VMDK_SESPARSE:
 		break;
 	}

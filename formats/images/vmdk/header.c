@@ -295,7 +295,7 @@ static int read_footer(struct source *source, struct vmdk_header *header,
 			    source->size - sizeof last, "footer", err))
 		return -1;
 	if (!is_marker(last, VMDK_MARKER_FOOTER) ||
-	    !is_marker(last + 2 * VMDK_SECTOR, VMDK_MARKER_END) ||
+	    !is_marker(footer + VMDK_SECTOR, VMDK_MARKER_END) ||
 	    bytes_le32(footer) != VMDK_MAGIC)
 		return err_set(err, ERR_DAMAGED,
 			       "there is no footer at the end of the file "

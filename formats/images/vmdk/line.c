@@ -81,23 +81,21 @@ static bool parse_sectors(const char *word, uint64_t *out)
 	return checked_mul(sectors, VMDK_SECTOR, out);
 }
 
-static size_t access_of(const char *text)
+static const char *access_of(const char *text)
 {
-	size_t i = 0;
-
-	for (; accesses[i]; i++) {
+	for (size_t i = 0; accesses[i]; i++) {
 		size_t len = strlen(accesses[i]);
 
 		if (!strncasecmp(text, accesses[i], len) &&
 		    is_blank(text[len]))
-			break;
+			return accesses[i];
 	}
-	return i;
+	return NULL;
 }
 
 bool vmdk_line_is(const char *text)
 {
-	return accesses[access_of(text)] != NULL;
+	return access_of(text) != NULL;
 }
 
 /* Names of devices, as Linux and Windows spell them. */
@@ -147,7 +145,8 @@ static int parse_type(const char *word, size_t index, struct vmdk_line *out,
 int vmdk_line_parse(char *text, size_t index, struct vmdk_line *out,
 		    struct err *err)
 {
-	bool no_access = !strcmp(accesses[access_of(text)], "NOACCESS");
+	const char *access = access_of(text);
+	bool no_access = access && !strcmp(access, "NOACCESS");
 	char *at = text, *word;
 
 	memset(out, 0, sizeof *out);

@@ -6,6 +6,7 @@
  */
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,8 @@ static int drop_unwritten(struct vmdk_map *map, struct err *err)
 
 		if (!place || place == VMDK_TABLE_ZERO)
 			continue;
-		if (place - extent.offset >= extent.length) {
+		if (place < extent.offset ||
+		    place - extent.offset >= extent.length) {
 			if (looks++ == LOOKS_FOR_HOLES)
 				break;
 			if (source_extent(map->source, place,
@@ -181,6 +183,7 @@ static int table_run(const struct vmdk_map *map, const unsigned char *table,
 	struct vmdk_run next;
 
 	end = min_u64(end, base + header->span);
+	assert(offset < end);
 	/* Each turn moves on by a grain, or the rest of one. */
 	for (uint64_t at = offset; at < end; at = guest + header->grain) {
 		guest = base + index * header->grain;

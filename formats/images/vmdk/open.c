@@ -4,6 +4,7 @@
  * extents it lists, each held against what the descriptor says of it. Does
  * not decide which references are followed.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,8 @@ static int check_flat(const struct vmdk_image *image,
 		      const struct vmdk_line *line,
 		      const struct source *source, struct err *err)
 {
+	/* All lines but those of zeros have a file: vmdk_line_parse. */
+	assert(line->name && source);
 	if (!checked_inside(line->offset, line->size, source->size))
 		return err_set(err, ERR_DAMAGED,
 			       "the descriptor says %" PRIu64 " bytes at "

@@ -171,7 +171,7 @@ static int begin(struct vmdk_walk *walk, struct err *err)
 				  VMDK_SECTOR);
 	walk->decoder = block_decoder_open(BLOCK_ZLIB, err);
 	walk->stored = mem_buffer(VMDK_PACKED_MAX(header->grain) +
-				  2 * VMDK_SECTOR);
+				  (size_t)2 * VMDK_SECTOR);
 	walk->grain = mem_buffer(header->grain);
 	return walk->decoder ? 0 : -1;
 }

@@ -211,14 +211,14 @@ static unsigned char *make_head(struct vmdk_writer *w, size_t *len)
 	struct vmdk_layout layout;
 	unsigned char *bytes;
 
-	*len = FIRST_SECTOR * VMDK_SECTOR;
+	*len = (size_t)FIRST_SECTOR * VMDK_SECTOR;
 	bytes = mem_zalloc(*len);
 	vmdk_layout_init(&layout, w->size, 0);
 	layout.rgd = 0;
 	layout.gd = VMDK_GD_AT_END;
 	layout.overhead = FIRST_SECTOR;
 	vmdk_head_put(&w->config, &layout, bytes);
-	vmdk_text_put(w, bytes + TEXT_SECTOR * VMDK_SECTOR);
+	vmdk_text_put(w, bytes + (size_t)TEXT_SECTOR * VMDK_SECTOR);
 	return bytes;
 }
 
@@ -270,7 +270,7 @@ static int store_tail(struct vmdk_writer *w, struct err *err)
 
 	vmdk_layout_init(&layout, w->size, 0);
 	size_t gd_len = (size_t)layout.gd_sectors * VMDK_SECTOR;
-	size_t len = gd_len + 4 * VMDK_SECTOR;
+	size_t len = gd_len + (size_t)4 * VMDK_SECTOR;
 	unsigned char *bytes AUTO_FREE = mem_zalloc(len);
 	unsigned char *footer = bytes + VMDK_SECTOR + gd_len;
 

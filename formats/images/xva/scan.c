@@ -165,6 +165,9 @@ static int add_block(struct xva_vdi *vdi, uint64_t number, uint64_t size,
 	vdi->number = number;
 	vdi->short_block |= size && size != vdi->block_size;
 	*offset = vdi->position;
+	if (size > LIMIT_DISK_SIZE - vdi->position)
+		return refuse_block(vdi, number, size,
+				    "lies past the limit of sizes", err);
 	vdi->position += size;
 	/* A last block may be padded, no more. */
 	if (vdi->has_size && size && *offset >= vdi->size)
