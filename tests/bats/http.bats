@@ -470,14 +470,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$IMGCONV" -f raw "$bad/slow/disk.raw" \
 	local url
 	cp "$at/disk.raw" "$at/changing.raw"
 	for url in "$web/changing.raw" "$web/whole/disk.raw.gz"; do
-		run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+		run -74 bash -c 'trap "" XFSZ; ulimit -f 4000; exec "$@"' - "$IMGCONV" \
 			--resume "$url" out.qcow2
 		runs 0 --resume "$url" out.qcow2
 		[[ $stderr == *'goes on behind the '* ]] || fail "$stderr"
 		same_disk qcow2 out.qcow2 raw "$at/disk.raw"
 		rm out.qcow2
 	done
-	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" \
+	run -74 bash -c 'trap "" XFSZ; ulimit -f 4000; exec "$@"' - "$IMGCONV" \
 		--resume "$web/changing.raw" out.qcow2
 	# As long as before.
 	printf changed | dd of="$at/changing.raw" bs=1 seek=7M conv=notrunc \
@@ -488,7 +488,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$IMGCONV" -f raw "$bad/slow/disk.raw" \
 	same_disk qcow2 out.qcow2 raw "$at/changing.raw"
 	rm out.qcow2
 	# With a digest to be met, of what is not read again as well.
-	run -74 bash -c 'ulimit -f 4000; exec "$@"' - "$IMGCONV" --resume \
+	run -74 bash -c 'trap "" XFSZ; ulimit -f 4000; exec "$@"' - "$IMGCONV" --resume \
 		--checksum "$(sha256sum <"$at/disk.raw" | cut -d" " -f1)" \
 		"$web/disk.raw" out.qcow2
 	runs 0 --resume \
