@@ -206,7 +206,8 @@ int resume_begin(const struct execution *execution, const struct job *job,
 /* Another time there may be room, or a server that answers. */
 static bool may_pass(enum err_kind kind)
 {
-	return kind == ERR_IO || kind == ERR_TEMPORARY || kind == ERR_CREATE;
+	return kind == ERR_IO || kind == ERR_TEMPORARY ||
+	       kind == ERR_CREATE || kind == ERR_INTERRUPTED;
 }
 
 void resume_end(const struct conversion *list, unsigned count,

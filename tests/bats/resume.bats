@@ -333,3 +333,14 @@ resumed() {
 	begins_anew --allow-references top.qcow2 o.qcow2
 	cmp right.qcow2 o.qcow2
 }
+
+@test "a limit whose signal ends the run keeps what is done" {
+	make_pattern in.raw data:3M
+	run bash -c 'ulimit -c 0; ulimit -f 1024; exec "$0" --resume in.raw o.raw' \
+		"$IMGCONV"
+	equal $((128 + 25)) "$status"
+	[ -e .o.raw.imgconv-journal ]
+	runs 0 --resume in.raw o.raw
+	same_bytes in.raw o.raw
+	equal "in.raw o.raw " "$(files)"
+}
