@@ -8,7 +8,7 @@ load helper
 # How many calls of a site (few have more, but of allocations there are
 # thousands), and how many kills: more of both in scripts/test --full.
 # FAULTS_SEED is what a run that failed has printed.
-most=${FAULTS_CALLS:-12} kills=${FAULTS_KILLS:-40} seed=${FAULTS_SEED:-}
+most=${FAULTS_CALLS:-8} kills=${FAULTS_KILLS:-40} seed=${FAULTS_SEED:-}
 
 prepare() {
 	need python3

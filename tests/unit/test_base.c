@@ -137,6 +137,7 @@ static void test_printable(void)
 		  "plain, \303\244 \342\202\254 \360\237\222\276");
 	/* Controls of both sets, line separators, turned directions. */
 	CHECK_STR(shown("a\033[1m\n\177"), "a?[1m??");
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): what is replaced */
 	CHECK_STR(shown("\302\233x\342\200\256y\342\201\246\342\200\250"),
 		  "??x???y??????");
 	/* Cut, too long, alone, surrogates, beyond Unicode. */

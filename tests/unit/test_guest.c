@@ -12,7 +12,7 @@
 
 static unsigned char *head;
 
-#define PUT(at, text) memcpy(head + (at), text, sizeof text - 1)
+#define PUT(at, text) memcpy(head + (at), text, sizeof(text) - 1)
 
 static void fresh(void)
 {

@@ -28,7 +28,7 @@ static struct text qcow2_of(struct text in, const char *compress)
 	struct create_options *create = mem_zalloc(sizeof *create);
 	struct toy_disk disk;
 	struct err err = { .message = "" };
-	struct text out = { NULL, 0 };
+	const unsigned char *bytes;
 	size_t len;
 
 	create->size_known = true;
@@ -39,15 +39,11 @@ static struct text qcow2_of(struct text in, const char *compress)
 	struct pump pump = { .disk = &disk.disk, .threads = 2 };
 	pump.writer = driver_by_name("qcow2")->create(sink, create, &err);
 	free(create);
-	CHECK(pump.writer);
-	if (pump.writer && !pump_run(&pump, &err)) {
-		const unsigned char *bytes = files_memory_bytes(sink, &len);
-
-		out = text_copy(bytes, len);
-	}
+	CHECK(pump.writer && !pump_run(&pump, &err));
 	CHECK_STR(err.message, "");
 	writer_close(pump.writer);
-	return out;
+	bytes = files_memory_bytes(sink, &len);
+	return text_copy(bytes, len);
 }
 
 static uint64_t load64(const unsigned char *at)
