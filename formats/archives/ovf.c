@@ -50,7 +50,8 @@ uint64_t ovf_units(const char *text)
 
 #include "base/library.h"
 
-#define FUNCTIONS(F) F(xmlReadMemory) F(xmlFreeDoc)
+#define FUNCTIONS(F) \
+	F(xmlReadMemory) F(xmlFreeDoc) F(xmlSetGenericErrorFunc)
 
 struct xml {
 	FUNCTIONS(LIBRARY_MEMBER)
@@ -215,6 +216,13 @@ static int walk(const xmlDoc *document, struct ovf *out, struct err *err)
 	return 0;
 }
 
+/* What it has to say it says through us: some of it, of encodings, it would
+ * print by itself, whatever it is told. */
+static void say_nothing(void *context, const char *format, ...)
+{
+	(void)context, (void)format;
+}
+
 int ovf_read(const char *text, size_t len, struct ovf *out, struct err *err)
 {
 	xmlDoc *document;
@@ -224,6 +232,7 @@ int ovf_read(const char *text, size_t len, struct ovf *out, struct err *err)
 	memset(out, 0, sizeof *out);
 	if (library_load(XML_SONAME, names, &xml, err) < 0)
 		return -1;
+	xml.xmlSetGenericErrorFunc(NULL, say_nothing);
 	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
 	document = xml.xmlReadMemory(text, (int)len, NULL, NULL,
 				     XML_PARSE_NONET | XML_PARSE_NOERROR |

@@ -319,6 +319,12 @@ an_ova_disk() {
 	tar -cf broken.ova broken.ovf disk.vmdk
 	fails 65 "*broken.ovf: description of 11 bytes is not well-formed*" \
 		broken.ova out.raw
+	# Of what cannot be decoded the library would speak by itself.
+	echo '<?xml version="1.0" encoding="UTF-32"?><Envelope>    </Envelope>' \
+		>broken.ovf
+	tar -cf broken.ova broken.ovf disk.vmdk
+	fails 65 "*broken.ovf: description of * is not well-formed*" \
+		broken.ova out.raw
 	nothing_at out.raw
 }
 

@@ -112,6 +112,10 @@ reads() {
 	done
 	make_dmg x.raw x.dmg zlib "--plist=<!DOCTYPE p [<!ENTITY a 'b'>]><plist/>"
 	refuses 65 "*entities*" x.dmg out.raw
+	# Of what cannot be decoded the library would speak by itself.
+	make_dmg x.raw x.dmg zlib \
+		"--plist=<?xml version=\"1.0\" encoding=\"UTF-32\"?><plist><dict/></plist>"
+	refuses 65 "*property list of * is not well-formed" x.dmg out.raw
 }
 
 @test "no cut passes" {

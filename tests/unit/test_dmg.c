@@ -248,6 +248,13 @@ static void test_others(void)
 	make();
 	put_chunk(CHUNK(FIRST_TABLE, 1), DMG_RAW, 8, 0, UINT64_MAX);
 	expect(ERR_NONE, "");
+	/* No chunk at all: there is no list that could be sorted. */
+	make();
+	spoil(FIRST_TABLE + 200, 4, 0);
+	spoil(SECOND_TABLE + 200, 4, 0);
+	expect(ERR_NONE, "");
+	spoil(TRAILER + 492, 8, 17);
+	expect(ERR_DAMAGED, "the disk at 17");
 }
 
 /* The master is that of the partitions' checksums, where all have one. */

@@ -228,11 +228,19 @@ static int by_place(const void *a, const void *b)
 	return (x->stored > y->stored) - (x->stored < y->stored);
 }
 
+/* Without any there is no list either. */
+static void sort_chunks(struct dmg_map *map,
+			int (*by)(const void *a, const void *b))
+{
+	if (map->chunk_count)
+		qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by);
+}
+
 /* Decoded chunks are told apart by their place: what is there twice must be
  * the same. Leaves the chunks in the order of the file. */
 static int check_shared(struct dmg_map *map, struct err *err)
 {
-	qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by_place);
+	sort_chunks(map, by_place);
 	for (size_t i = 1; i < map->chunk_count; i++) {
 		const struct dmg_chunk *a = &map->chunk[i - 1];
 		const struct dmg_chunk *b = &map->chunk[i];
@@ -283,7 +291,7 @@ static int check_whole(const struct dmg_koly *koly, struct dmg_map *map,
 
 	if (check_shared(map, err) || check_parts(map, err))
 		return -1;
-	qsort(map->chunk, map->chunk_count, sizeof *map->chunk, by_sector);
+	sort_chunks(map, by_sector);
 	for (size_t i = 1; i < map->chunk_count; i++) {
 		const struct dmg_chunk *last = &map->chunk[i - 1];
 

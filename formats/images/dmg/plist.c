@@ -22,7 +22,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define FUNCTIONS(F) F(xmlReadMemory) F(xmlFreeDoc)
+#define FUNCTIONS(F) \
+	F(xmlReadMemory) F(xmlFreeDoc) F(xmlSetGenericErrorFunc)
 
 struct xml {
 	FUNCTIONS(LIBRARY_MEMBER)
@@ -154,6 +155,13 @@ static int walk(const xmlDoc *document, struct dmg_tables *tables,
 	return 0;
 }
 
+/* What it has to say it says through us: some of it, of encodings, it would
+ * print by itself, whatever it is told. */
+static void say_nothing(void *context, const char *format, ...)
+{
+	(void)context, (void)format;
+}
+
 int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 		   struct err *err)
 {
@@ -163,6 +171,7 @@ int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 
 	if (library_load(XML_SONAME, names, &xml, err) < 0)
 		return -1;
+	xml.xmlSetGenericErrorFunc(NULL, say_nothing);
 	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
 	document =
 		xml.xmlReadMemory(text, (int)len, NULL, NULL,
