@@ -323,7 +323,7 @@ an_ova_disk() {
 	echo '<?xml version="1.0" encoding="UTF-32"?><Envelope>    </Envelope>' \
 		>broken.ovf
 	tar -cf broken.ova broken.ovf disk.vmdk
-	fails 65 "*broken.ovf: description of * is not well-formed*" \
+	refuses 65 "*broken.ovf: description of * is not well-formed*" \
 		broken.ova out.raw
 	nothing_at out.raw
 }
