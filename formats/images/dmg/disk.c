@@ -47,11 +47,13 @@ static struct piece piece_at(const struct dmg_map *map, size_t index,
 			     uint64_t offset, uint64_t limit)
 {
 	struct piece piece = { .length = limit };
-	const struct dmg_chunk *chunk = &map->chunk[index];
+	const struct dmg_chunk *chunk;
 	uint64_t from;
 
+	/* Without any chunk there is no list to point into. */
 	if (index == map->chunk_count)
 		return piece;
+	chunk = &map->chunk[index];
 	from = chunk->first * DMG_SECTOR;
 	if (from > offset) {
 		piece.length = min_u64(limit, from - offset);
