@@ -6,7 +6,7 @@
  *            -> DiskSection -> Disk (diskId, fileRef, capacity, ...)
  *            -> VirtualSystem -> Name
  *
- * with libxml2. Nothing outside the text is loaded, and entities are refused.
+ * and what units of a capacity are.
  */
 #include "formats/archives/ovf.h"
 
@@ -16,6 +16,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "formats/xml.h"
 
 /* The words of earlier drafts stay in use. */
 uint64_t ovf_units(const char *text)
@@ -42,58 +43,10 @@ uint64_t ovf_units(const char *text)
 	return 0;
 }
 
-#ifdef HAVE_XML
-
-#include <inttypes.h>
-#include <libxml/parser.h>
-#include <libxml/tree.h>
-
-#include "base/library.h"
-
-#define FUNCTIONS(F) \
-	F(xmlReadMemory) F(xmlFreeDoc) F(xmlSetGenericErrorFunc)
-
-struct xml {
-	FUNCTIONS(LIBRARY_MEMBER)
-};
-
-static const char *const names[] = { FUNCTIONS(LIBRARY_NAME) NULL };
-
-/* By its local name: documents choose their own prefixes. */
-static bool is(const xmlNode *node, const char *name)
+static const struct xml_node *child(const struct xml_node *node,
+				    const char *name)
 {
-	return node->type == XML_ELEMENT_NODE &&
-	       !strcmp((const char *)node->name, name);
-}
-
-/* The next element of this name from `node` on, or NULL. */
-static const xmlNode *find(const xmlNode *node, const char *name)
-{
-	while (node && !is(node, name))
-		node = node->next;
-	return node;
-}
-
-static const xmlNode *child(const xmlNode *node, const char *name)
-{
-	return node ? find(node->children, name) : NULL;
-}
-
-static const char *text_of(const xmlNode *node)
-{
-	return node && node->type == XML_TEXT_NODE && !node->next &&
-			       node->content
-		       ? (const char *)node->content
-		       : "";
-}
-
-/* An attribute's value; "" when it is not there. */
-static const char *attribute(const xmlNode *node, const char *name)
-{
-	for (const xmlAttr *at = node->properties; at; at = at->next)
-		if (!strcmp((const char *)at->name, name))
-			return text_of(at->children);
-	return "";
+	return xml_find(xml_first(node), name);
 }
 
 static int copy(char *out, size_t room, const char *text, const char *what,
@@ -108,10 +61,10 @@ static int copy(char *out, size_t room, const char *text, const char *what,
 }
 
 /* capacity="20" capacityAllocationUnits="byte * 2^30" */
-static void take_capacity(const xmlNode *node, struct ovf_disk *disk)
+static void take_capacity(const struct xml_node *node, struct ovf_disk *disk)
 {
-	const char *units = attribute(node, "capacityAllocationUnits");
-	const char *text = attribute(node, "capacity");
+	const char *units = xml_attribute(node, "capacityAllocationUnits");
+	const char *text = xml_attribute(node, "capacity");
 	uint64_t unit = *units ? ovf_units(units) : 1;
 	char *end;
 	unsigned long long count = strtoull(text, &end, 10);
@@ -120,9 +73,9 @@ static void take_capacity(const xmlNode *node, struct ovf_disk *disk)
 			       checked_mul(count, unit, &disk->capacity);
 }
 
-static int refuse_file(const xmlNode *file, struct err *err)
+static int refuse_file(const struct xml_node *file, struct err *err)
 {
-	const char *chunk = attribute(file, "chunkSize");
+	const char *chunk = xml_attribute(file, "chunkSize");
 
 	if (!*chunk)
 		return 0;
@@ -131,12 +84,12 @@ static int refuse_file(const xmlNode *file, struct err *err)
 		       "them together first", chunk);
 }
 
-static int add_disk(const xmlNode *files, const xmlNode *node,
+static int add_disk(const struct xml_node *files, const struct xml_node *node,
 		    struct ovf *out, struct err *err)
 {
-	const char *reference = attribute(node, "fileRef");
+	const char *reference = xml_attribute(node, "fileRef");
 	struct ovf_disk *disk = &out->disk[out->count];
-	const xmlNode *file;
+	const struct xml_node *file;
 
 	/* Without a file it is empty, to be made by whoever deploys it. */
 	if (!*reference)
@@ -144,27 +97,28 @@ static int add_disk(const xmlNode *files, const xmlNode *node,
 	if (out->count == OVF_DISKS)
 		return err_set(err, ERR_LIMIT,
 			       "description: more than %d disks", OVF_DISKS);
-	for (file = find(files, "File"); file; file = find(file->next, "File"))
-		if (!strcmp(attribute(file, "id"), reference))
+	for (file = xml_find(files, "File"); file;
+	     file = xml_find(xml_next(file), "File"))
+		if (!strcmp(xml_attribute(file, "id"), reference))
 			break;
 	if (!file)
 		return err_set(err, ERR_DAMAGED,
 			       "description: disk %.64s is in file %.64s, "
-			       "which is not listed", attribute(node, "diskId"),
-			       reference);
+			       "which is not listed",
+			       xml_attribute(node, "diskId"), reference);
 	if (refuse_file(file, err) < 0)
 		return -1;
-	if (*attribute(node, "parentRef"))
+	if (*xml_attribute(node, "parentRef"))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "description: disk %.64s lies over another one",
-			       attribute(node, "diskId"));
-	if (copy(disk->id, sizeof disk->id, attribute(node, "diskId"),
+			       xml_attribute(node, "diskId"));
+	if (copy(disk->id, sizeof disk->id, xml_attribute(node, "diskId"),
 		 "a disk's id", err) < 0 ||
 	    copy(disk->file, sizeof disk->file,
-		 archive_plain_name(attribute(file, "href")),
+		 archive_plain_name(xml_attribute(file, "href")),
 		 "a file's name", err) < 0 ||
-	    copy(disk->format, sizeof disk->format, attribute(node, "format"),
-		 "a format", err) < 0)
+	    copy(disk->format, sizeof disk->format,
+		 xml_attribute(node, "format"), "a format", err) < 0)
 		return -1;
 	take_capacity(node, disk);
 	out->count++;
@@ -172,90 +126,53 @@ static int add_disk(const xmlNode *files, const xmlNode *node,
 }
 
 /* Drafts had <Section xsi:type="ovf:DiskSection_Type">. */
-static const xmlNode *disk_section(const xmlNode *envelope)
+static const struct xml_node *disk_section(const struct xml_node *envelope)
 {
-	const xmlNode *section = child(envelope, "DiskSection");
+	const struct xml_node *section = child(envelope, "DiskSection");
 
 	if (section)
 		return section;
 	for (section = child(envelope, "Section"); section;
-	     section = find(section->next, "Section"))
-		if (strstr(attribute(section, "type"), "DiskSection_Type"))
+	     section = xml_find(xml_next(section), "Section"))
+		if (strstr(xml_attribute(section, "type"), "DiskSection_Type"))
 			return section;
 	return NULL;
 }
 
-static int walk(const xmlDoc *document, struct ovf *out, struct err *err)
+static int walk(const struct xml_node *envelope, struct ovf *out,
+		struct err *err)
 {
-	const xmlNode *envelope = find(document->children, "Envelope");
-	const xmlNode *references, *section, *disk, *machine;
+	const struct xml_node *files, *section, *disk, *machine;
 
-	if (document->intSubset && document->intSubset->entities)
-		return err_set(err, ERR_DAMAGED,
-			       "description declares entities, which none "
-			       "needs");
-	if (!envelope)
+	if (!xml_is(envelope, "Envelope"))
 		return err_set(err, ERR_DAMAGED,
 			       "description is none: its root is no Envelope");
-	references = child(envelope, "References");
+	files = xml_first(child(envelope, "References"));
 	section = disk_section(envelope);
 	for (disk = child(section, "Disk"); disk;
-	     disk = find(disk->next, "Disk"))
-		if (add_disk(references ? references->children : NULL, disk,
-			     out, err) < 0)
+	     disk = xml_find(xml_next(disk), "Disk"))
+		if (add_disk(files, disk, out, err) < 0)
 			return -1;
 	machine = child(envelope, "VirtualSystem");
 	if (machine) {
-		const xmlNode *name = child(machine, "Name");
-		const char *text = name ? text_of(name->children) : "";
+		const struct xml_node *name = child(machine, "Name");
+		const char *text = name ? xml_text(name) : "";
 
 		if (!*text)
-			text = attribute(machine, "id");
+			text = xml_attribute(machine, "id");
 		snprintf(out->name, sizeof out->name, "%.127s", text);
 	}
 	return 0;
 }
 
-/* What it has to say it says through us: some of it, of encodings, it would
- * print by itself, whatever it is told. */
-static void say_nothing(void *context, const char *format, ...)
-{
-	(void)context, (void)format;
-}
-
 int ovf_read(const char *text, size_t len, struct ovf *out, struct err *err)
 {
-	xmlDoc *document;
-	struct xml xml;
-	int result;
+	struct xml *xml = xml_open("description", text, len, err);
+	int result = -1;
 
 	memset(out, 0, sizeof *out);
-	if (library_load(XML_SONAME, names, &xml, err) < 0)
-		return -1;
-	xml.xmlSetGenericErrorFunc(NULL, say_nothing);
-	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
-	document = xml.xmlReadMemory(text, (int)len, NULL, NULL,
-				     XML_PARSE_NONET | XML_PARSE_NOERROR |
-					     XML_PARSE_NOWARNING |
-					     XML_PARSE_COMPACT);
-	if (!document)
-		return err_set(err, ERR_DAMAGED,
-			       "description of %zu bytes is not well-formed",
-			       len);
-	result = walk(document, out, err);
-	xml.xmlFreeDoc(document);
+	if (xml)
+		result = walk(xml_root(xml), out, err);
+	xml_close(xml);
 	return result;
 }
-
-#else
-
-int ovf_read(const char *text, size_t len, struct ovf *out, struct err *err)
-{
-	(void)text;
-	memset(out, 0, sizeof *out);
-	return err_set(err, ERR_UNSUPPORTED,
-		       "description of %zu bytes: built without libxml2; "
-		       "unpack the appliance first", len);
-}
-
-#endif

@@ -4,69 +4,27 @@
  *
  *   dict: "resource-fork" -> dict: "blkx" -> array of
  *     dict: "Data" -> data (base64), "Name" -> string
- *
- * The only file that knows libxml2. Nothing outside the text is loaded, and
- * entities, of which no property list has any, are refused.
  */
 #include "formats/images/dmg/dmg.h"
 
-#ifdef HAVE_XML
-
-#include <inttypes.h>
-#include <libxml/parser.h>
-#include <libxml/tree.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/library.h"
 #include "base/limits.h"
 #include "base/mem.h"
-
-#define FUNCTIONS(F) \
-	F(xmlReadMemory) F(xmlFreeDoc) F(xmlSetGenericErrorFunc)
-
-struct xml {
-	FUNCTIONS(LIBRARY_MEMBER)
-};
-
-static const char *const names[] = { FUNCTIONS(LIBRARY_NAME) NULL };
-
-static bool is(const xmlNode *node, const char *name)
-{
-	return node->type == XML_ELEMENT_NODE &&
-	       !strcmp((const char *)node->name, name);
-}
-
-static const xmlNode *element(const xmlNode *node)
-{
-	while (node && node->type != XML_ELEMENT_NODE)
-		node = node->next;
-	return node;
-}
-
-/* The node's text, where that is one piece; "" otherwise. Long text comes in
- * one piece, too: the parser joins it. */
-static const char *text_of(const xmlNode *node)
-{
-	const xmlNode *child = node->children;
-
-	if (!child || child->next || !child->content ||
-	    (child->type != XML_TEXT_NODE &&
-	     child->type != XML_CDATA_SECTION_NODE))
-		return "";
-	return (const char *)child->content;
-}
+#include "formats/xml.h"
 
 /* The value of `key` in a dict, or NULL. */
-static const xmlNode *value_of(const xmlNode *dict, const char *key)
+static const struct xml_node *value_of(const struct xml_node *dict,
+				       const char *key)
 {
-	const xmlNode *node;
+	const struct xml_node *node;
 
-	if (!dict || !is(dict, "dict"))
+	if (!dict || !xml_is(dict, "dict"))
 		return NULL;
-	for (node = element(dict->children); node; node = element(node->next))
-		if (is(node, "key") && !strcmp(text_of(node), key))
-			return element(node->next);
+	for (node = xml_first(dict); node; node = xml_next(node))
+		if (xml_is(node, "key") && !strcmp(xml_text(node), key))
+			return xml_next(node);
 	return NULL;
 }
 
@@ -103,20 +61,20 @@ static int decode(const char *text, unsigned char *out, size_t *out_len)
 	return text[strspn(text, "= \t\r\n")] ? -1 : 0;
 }
 
-static int add_table(const xmlNode *dict, struct dmg_tables *tables,
+static int add_table(const struct xml_node *dict, struct dmg_tables *tables,
 		     struct err *err)
 {
-	const xmlNode *data = value_of(dict, "Data");
-	const xmlNode *name = value_of(dict, "Name");
+	const struct xml_node *data = value_of(dict, "Data");
+	const struct xml_node *name = value_of(dict, "Name");
 	AUTO_FREE unsigned char *bytes = NULL;
 	const char *text;
 	size_t len;
 
-	if (!data || !is(data, "data"))
+	if (!data || !xml_is(data, "data"))
 		return err_set(err, ERR_DAMAGED,
 			       "property list: block table %zu has no data",
 			       tables->count);
-	text = text_of(data);
+	text = xml_text(data);
 	bytes = mem_capped(strlen(text) / 4 * 3 + 3, 1, LIMIT_TABLE_LEN,
 			   "block table", err);
 	if (!bytes)
@@ -125,78 +83,37 @@ static int add_table(const xmlNode *dict, struct dmg_tables *tables,
 		return err_set(err, ERR_DAMAGED,
 			       "property list: block table %zu is not base64",
 			       tables->count);
+	if (name && !xml_is(name, "string"))
+		name = NULL;
 	return dmg_tables_add(tables, STEAL(bytes), len,
-			      name && is(name, "string") ? text_of(name) : "",
-			      err);
+			      name ? xml_text(name) : "", err);
 }
 
-static int walk(const xmlDoc *document, struct dmg_tables *tables,
+static int walk(const struct xml_node *root, struct dmg_tables *tables,
 		struct err *err)
 {
-	const xmlNode *root = element(document->children), *array;
+	const struct xml_node *array;
 
-	if (document->intSubset && document->intSubset->entities)
-		return err_set(err, ERR_DAMAGED,
-			       "property list declares entities, which none "
-			       "needs");
-	/* A DOCTYPE is a sibling of the root, and no element. */
-	if (!root || !is(root, "plist"))
+	if (!xml_is(root, "plist"))
 		return err_set(err, ERR_DAMAGED,
 			       "property list is none: its root is not plist");
-	array = value_of(value_of(element(root->children), "resource-fork"),
-			 "blkx");
-	if (!array || !is(array, "array"))
+	array = value_of(value_of(xml_first(root), "resource-fork"), "blkx");
+	if (!array || !xml_is(array, "array"))
 		return err_set(err, ERR_DAMAGED,
 			       "property list has no resource-fork with blkx");
-	for (const xmlNode *node = element(array->children); node;
-	     node = element(node->next))
+	for (const struct xml_node *node = xml_first(array); node;
+	     node = xml_next(node))
 		if (add_table(node, tables, err))
 			return -1;
 	return 0;
 }
 
-/* What it has to say it says through us: some of it, of encodings, it would
- * print by itself, whatever it is told. */
-static void say_nothing(void *context, const char *format, ...)
-{
-	(void)context, (void)format;
-}
-
 int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
 		   struct err *err)
 {
-	xmlDoc *document;
-	struct xml xml;
-	int status;
+	struct xml *xml = xml_open("property list", text, len, err);
+	int status = xml ? walk(xml_root(xml), tables, err) : -1;
 
-	if (library_load(XML_SONAME, names, &xml, err) < 0)
-		return -1;
-	xml.xmlSetGenericErrorFunc(NULL, say_nothing);
-	/* Without XML_PARSE_HUGE depth and length of a text are bounded. */
-	document =
-		xml.xmlReadMemory(text, (int)len, NULL, NULL,
-				  XML_PARSE_NONET | XML_PARSE_NOERROR |
-					  XML_PARSE_NOWARNING |
-					  XML_PARSE_COMPACT);
-	if (!document)
-		return err_set(err, ERR_DAMAGED,
-			       "property list of %zu bytes is not well-formed",
-			       len);
-	status = walk(document, tables, err);
-	xml.xmlFreeDoc(document);
+	xml_close(xml);
 	return status;
 }
-
-#else
-
-int dmg_plist_read(const char *text, size_t len, struct dmg_tables *tables,
-		   struct err *err)
-{
-	(void)text;
-	(void)tables;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "property list of %zu bytes: built without libxml2",
-		       len);
-}
-
-#endif
