@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #ifdef HAVE_JSON
 #include <json-c/json.h>
@@ -44,48 +45,20 @@ struct json *json_list_open(void)
 	return outer(json_object_new_array());
 }
 
-/* The length of the valid UTF-8 sequence at `p`, 0 if it is none. A NUL ends
- * what would run over the text's end. */
-static size_t sequence(const unsigned char *p)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (*p < 0x80)
-		return 1;
-	if (*p < 0xc2 || *p > 0xf4)
-		return 0;
-	len = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-	/* Overlong forms, surrogates, beyond U+10FFFF. */
-	if (*p == 0xe0)
-		low = 0xa0;
-	else if (*p == 0xed)
-		high = 0x9f;
-	else if (*p == 0xf0)
-		low = 0x90;
-	else if (*p == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 static struct json *make_text(const char *text)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
-	const unsigned char *p = (const unsigned char *)text;
 	AUTO_FREE char *clean = mem_zalloc(3 * strlen(text) + 1);
 	char *to = clean;
 
-	while (*p) {
-		size_t len = sequence(p);
+	/* Ends: each turn takes a byte or more of the text. */
+	while (*text) {
+		uint32_t value;
+		size_t len = utf8_character(text, &value);
 
-		memcpy(to, len ? (const char *)p : replacement, len ? len : 3);
+		memcpy(to, len ? text : replacement, len ? len : 3);
 		to += len ? len : 3;
-		p += len ? len : 1;
+		text += len ? len : 1;
 	}
 	return outer(json_object_new_string_len(clean, (int)(to - clean)));
 }
