@@ -29,8 +29,6 @@ static const char *type_name(mode_t mode)
 		return "a directory";
 	case S_IFSOCK:
 		return "a socket";
-	case S_IFBLK:
-		return "a block device";
 	case S_IFCHR:
 		return "a character device";
 	case S_IFIFO:
@@ -169,8 +167,6 @@ static int open_unnamed(struct output *output, struct err *err)
  * it is locked: 0 then, as for a name in use. */
 static int try_named(struct output *output, struct err *err)
 {
-	struct stat st;
-
 	sibling_name(output->target.name, output->sibling);
 	output->fd = openat(output->dir_fd, output->sibling,
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -186,9 +182,8 @@ static int try_named(struct output *output, struct err *err)
 		return -1;
 	}
 	output->has_sibling = 1;
-	if (!fstatat(output->dir_fd, output->sibling, &st,
-		     AT_SYMLINK_NOFOLLOW) &&
-	    st.st_dev == output->dev && st.st_ino == output->ino)
+	if (sibling_is(output->dir_fd, output->sibling, output->dev,
+		       output->ino))
 		return 1;
 	output->has_sibling = 0;
 	mem_close_fd(&output->fd);
@@ -386,8 +381,6 @@ struct output *output_close(struct output *output)
 
 void output_abandon(struct output *output)
 {
-	struct stat st;
-
 	if (output->kept)
 		return;
 	output_kept_remove(output);
@@ -396,8 +389,7 @@ void output_abandon(struct output *output)
 	sibling_remove(output->dir_fd, output->sibling, output->dev,
 		       output->ino);
 	/* Where the name is ours already they have changed places. */
-	if (!fstatat(output->dir_fd, output->target.name, &st,
-		     AT_SYMLINK_NOFOLLOW) &&
-	    st.st_dev == output->dev && st.st_ino == output->ino)
+	if (sibling_is(output->dir_fd, output->target.name, output->dev,
+		       output->ino))
 		unlinkat(output->dir_fd, output->sibling, 0);
 }

@@ -47,14 +47,6 @@ static int lock(int fd, struct err *err)
 		       "give");
 }
 
-static bool is_still(int dir_fd, const char *name, const struct stat *st)
-{
-	struct stat now;
-
-	return !fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) &&
-	       now.st_dev == st->st_dev && now.st_ino == st->st_ino;
-}
-
 /* One try: a descriptor, or -1: where *again, somebody else's run ended in the
  * moment before it was locked, and took it away. */
 static int try_kept(const struct output *output, const char *name, mode_t mode,
@@ -77,7 +69,7 @@ static int try_kept(const struct output *output, const char *name, mode_t mode,
 	*again = !st->st_nlink;
 	if (*again || check_ours(st, name, err) || lock(fd, err))
 		return -1;
-	*again = !is_still(output->dir_fd, name, st);
+	*again = !sibling_is(output->dir_fd, name, st->st_dev, st->st_ino);
 	return *again ? -1 : STEAL_FD(fd);
 }
 

@@ -66,10 +66,11 @@ void sibling_kept_name(const char *name, enum sibling_kept what,
 static bool is_sibling(const char *entry, const char *prefix, size_t len,
 		       bool with_kept)
 {
-	const char *suffix = entry + len;
+	const char *suffix;
 
 	if (strncmp(entry, prefix, len))
 		return false;
+	suffix = entry + len;
 	if (!strcmp(suffix, kept[SIBLING_PARTIAL]) ||
 	    !strcmp(suffix, kept[SIBLING_JOURNAL]))
 		return with_kept;
@@ -77,12 +78,17 @@ static bool is_sibling(const char *entry, const char *prefix, size_t len,
 	       strspn(suffix, letters) == RANDOM_LEN;
 }
 
-void sibling_remove(int dir_fd, const char *name, dev_t dev, ino_t ino)
+bool sibling_is(int dir_fd, const char *name, dev_t dev, ino_t ino)
 {
 	struct stat st;
 
-	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) &&
-	    st.st_dev == dev && st.st_ino == ino)
+	return !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
+
+void sibling_remove(int dir_fd, const char *name, dev_t dev, ino_t ino)
+{
+	if (sibling_is(dir_fd, name, dev, ino))
 		unlinkat(dir_fd, name, 0);
 }
 

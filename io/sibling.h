@@ -30,6 +30,9 @@ void sibling_kept_name(const char *name, enum sibling_kept what,
  * What cannot be removed stays. */
 void sibling_remove_strays(int dir_fd, const char *name, bool with_kept);
 
+/* Is `name` the inode `dev`, `ino`? Safe in a signal handler. */
+bool sibling_is(int dir_fd, const char *name, dev_t dev, ino_t ino);
+
 /* Remove `name` if it still is the inode `dev`, `ino`. Safe in a signal
  * handler. */
 void sibling_remove(int dir_fd, const char *name, dev_t dev, ino_t ino);
