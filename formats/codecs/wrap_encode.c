@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "formats/codecs/wrap_journal.h"
 #include "io/stages.h"
 
 enum job_state { JOB_FREE, JOB_WAITING, JOB_ENCODING, JOB_DONE, JOB_FAILED };
@@ -177,60 +177,6 @@ static int put(struct pipeline *pipeline, const void *bytes, size_t len,
 	return 0;
 }
 
-/* ---- the journal: a record a block, with the lengths of its bytes and of its
- * code and the CRC of that ---- */
-
-#define NOTE_LEN 12
-
-static int note(struct pipeline *pipeline, const struct job *job,
-		struct err *err)
-{
-	unsigned char record[NOTE_LEN];
-
-	if (!pipeline->journal)
-		return 0;
-	bytes_put_le32(record, (uint32_t)job->in_len);
-	bytes_put_le32(record + 4, (uint32_t)job->out_len);
-	bytes_put_le32(record + 8, codec_crc32(0, job->out, job->out_len));
-	if (journal_add(pipeline->journal, record, sizeof record, job->in_len,
-			err))
-		return -1;
-	return journal_turn(pipeline->journal, err);
-}
-
-static int misfit(const struct pipeline *pipeline, struct err *err)
-{
-	return err_set(err, ERR_DAMAGED,
-		       "what an earlier run wrote at %llu is not what it noted "
-		       "of it, and was removed; run it again",
-		       (unsigned long long)pipeline->written);
-}
-
-/* The code that an earlier run wrote for what was filled: 1; 0: it did not come
- * that far; -1. */
-static int read_back(struct pipeline *pipeline, struct job *job,
-		     struct err *err)
-{
-	const unsigned char *record;
-	size_t len;
-	int got = journal_next(pipeline->journal, &record, &len, err);
-
-	if (got <= 0)
-		return got;
-	job->out_len = len == NOTE_LEN ? bytes_le32(record + 4) : 0;
-	if (len != NOTE_LEN || bytes_le32(record) != job->in_len ||
-	    job->out_len > pipeline->bound)
-		return misfit(pipeline, err);
-	if (!job->out)
-		job->out = mem_buffer(pipeline->bound);
-	if (sink_read(pipeline->inner, job->out, job->out_len,
-		      pipeline->written, err))
-		return -1;
-	return codec_crc32(0, job->out, job->out_len) == bytes_le32(record + 8)
-		       ? 1
-		       : misfit(pipeline, err);
-}
-
 /* 1: the block that is filled is written already, and the next one's place is
  * free. No thread has anything to do meanwhile. */
 static int replay(struct pipeline *pipeline, struct err *err)
@@ -240,7 +186,11 @@ static int replay(struct pipeline *pipeline, struct err *err)
 
 	if (!pipeline->replaying)
 		return 0;
-	got = read_back(pipeline, job, err);
+	if (!job->out)
+		job->out = mem_buffer(pipeline->bound);
+	got = wrap_journal_next(pipeline->journal, pipeline->inner,
+				pipeline->written, job->in_len, job->out,
+				pipeline->bound, &job->out_len, err);
 	pipeline->replaying = got > 0;
 	if (got <= 0)
 		return got;
@@ -255,8 +205,6 @@ static int replay(struct pipeline *pipeline, struct err *err)
 	pipeline->stored = pipeline->filling;
 	return 1;
 }
-
-/* ---- storing ---- */
 
 /* The oldest block, when it is encoded (or once it is, with `wait`); *stored
  * tells. */
@@ -282,7 +230,9 @@ static int store_one(struct pipeline *pipeline, bool wait, bool *stored,
 	    (pipeline->frame &&
 	     codec->frame_block(pipeline->frame, job->out, job->out_len,
 				err)) ||
-	    note(pipeline, job, err))
+	    (pipeline->journal &&
+	     wrap_journal_add(pipeline->journal, job->in_len, job->out,
+			      job->out_len, err)))
 		return -1;
 	/* No thread looks at a done job. */
 	job->state = JOB_FREE;
