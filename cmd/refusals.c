@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "cmd/consumers.h"
 #include "io/nbd.h"
+#include "transforms/limit.h"
 #include "transforms/tags.h"
 
 /* `imgconv resize` changes the file that is there; why it may not be able to
@@ -40,25 +41,16 @@ int refusals_in_place(const struct image *image,
 		       image->layers ? image->layer[0].tag : "", why);
 }
 
-static int too_large(uint64_t size, uint64_t most, struct err *err)
-{
-	return err_set(err, ERR_LIMIT,
-		       "%" PRIu64 " bytes are more than the %" PRIu64
-		       " of --max-size: allow more by it, if this is right",
-		       size, most);
-}
-
 int refusals_size(const struct settings *settings, const struct image *image,
 		  struct err *err)
 {
 	uint64_t most = settings->max_size;
 
 	for (unsigned i = 0; i < image->layers; i++)
-		if (image->layer[i].size_known && image->layer[i].size > most)
-			return too_large(image->layer[i].size, most, err);
-	return image->size_known && image->size > most
-		       ? too_large(image->size, most, err)
-		       : 0;
+		if (image->layer[i].size_known &&
+		    limit_check(image->layer[i].size, most, err) < 0)
+			return -1;
+	return image->size_known ? limit_check(image->size, most, err) : 0;
 }
 
 /* The output is read back before it has its name: alone. */

@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "base/units.h"
 #include "transforms/expect.h"
+#include "transforms/limit.h"
 #include "transforms/tags.h"
 
 struct source *build_expect(struct build *build, unsigned layer,
@@ -91,13 +92,10 @@ static int check_size(const struct build *build, struct err *err)
 {
 	uint64_t most = build->job->max_size, size;
 
-	if (!most || !build_size(build, &size) || size <= most ||
+	if (!most || !build_size(build, &size) ||
 	    strcmp(build->format, build->job->format))
 		return 0;
-	return err_set(err, ERR_LIMIT,
-		       "%" PRIu64 " bytes are more than the %" PRIu64
-		       " of --max-size: allow more by it, if this is right",
-		       size, most);
+	return limit_check(size, most, err);
 }
 
 int build_enter_guest(struct build *build, struct err *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the counting of bytes that pass between layers. Does not know what
- * they are. */
+/* Owns what --max-size allows, and the counting of bytes that pass between
+ * layers. Does not know what they are. */
 #include "transforms/limit.h"
 
 #include <inttypes.h>
@@ -43,4 +43,14 @@ struct source *limit_stream(struct source *inner, uint64_t most)
 	limited->inner = inner;
 	limited->most = most;
 	return files_stream(&ops, limited);
+}
+
+int limit_check(uint64_t size, uint64_t most, struct err *err)
+{
+	if (size <= most)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		       "%" PRIu64 " bytes are more than the %" PRIu64
+		       " of --max-size: allow more by it, if this is right",
+		       size, most);
 }

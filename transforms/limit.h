@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A stream of which no more than so many bytes may come. */
+/* --max-size: sizes that are told, and streams of which no more than so many
+ * bytes may come. */
 #ifndef TRANSFORMS_LIMIT_H
 #define TRANSFORMS_LIMIT_H
 
@@ -10,5 +11,8 @@
  * counted elsewhere: a few bytes can unpack to any number, which unpack to few
  * again. */
 struct source *limit_stream(struct source *inner, uint64_t most);
+
+/* Are `size` bytes more than --max-size allows? ERR_LIMIT. */
+int limit_check(uint64_t size, uint64_t most, struct err *err);
 
 #endif
