@@ -110,8 +110,8 @@ static void note_replaced(void *opaque, const char *path)
 		replaced->found = true;
 }
 
-/* The input itself was refused when the output was opened; by now it is known
- * what else was read. */
+/* The input itself is refused when the output is opened. Asked before the run,
+ * as far as it is known what else is read, and after it. */
 static int refuse_replaced(const struct conversion *list, unsigned count,
 			   struct err *err)
 {
@@ -200,6 +200,8 @@ static int convert(struct conversion *list, unsigned count, struct err *err)
 	for (unsigned i = 0; i < (appliance ? 1 : count); i++)
 		if (conversion_open(&list[i], err) < 0)
 			return -1;
+	if (refuse_replaced(list, count, err) < 0)
+		return -1;
 	conversion_tell_means(list);
 	if (appliance && run_appliance(list, count, err) < 0)
 		return -1;
