@@ -216,6 +216,7 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 	const struct plan *plan = execution->plan;
 	bool moves = moves_data(&plan->step[end - 1]);
 	bool aside = moves && goes_aside(&plan->step[end - 1]);
+	struct output *made = moves && !aside ? execution->output : NULL;
 	AUTO_FREE struct job *job = mem_zalloc(sizeof *job);
 	AUTO_FD int temp = -1;
 	AUTO_FD int spool = -1;
@@ -234,18 +235,17 @@ static int run_pipeline(struct place *place, unsigned first, unsigned end,
 		if (spool < 0)
 			return -1;
 	}
-	if (aside)
+	if (aside) {
 		fds[PROTOCOL_FD_OUTPUT] = temp;
-	else if (execution->server && moves) {
+	} else if (execution->server && moves) {
 		server_fd = STEAL_FD(execution->server->socket);
 		fds[PROTOCOL_FD_OUTPUT] = server_fd;
-	} else if (execution->output && moves)
-		fds[PROTOCOL_FD_OUTPUT] = output_fd(execution->output);
-	if (execution->output && moves && !aside &&
-	    resume_begin(execution, job, err) < 0)
-		return -1;
-	if (execution->output && moves && !aside)
-		fds[PROTOCOL_FD_JOURNAL] = output_journal(execution->output);
+	} else if (made) {
+		if (resume_begin(execution, job, err) < 0)
+			return -1;
+		fds[PROTOCOL_FD_OUTPUT] = output_fd(made);
+		fds[PROTOCOL_FD_JOURNAL] = output_journal(made);
+	}
 	fds[PROTOCOL_FD_SPOOL] = spool;
 	fds[PROTOCOL_FD_DATA] =
 		execution->data ? output_fd(execution->data) : -1;

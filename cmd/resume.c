@@ -188,7 +188,7 @@ static void identify(const struct execution *execution, const struct job *job,
 int resume_begin(const struct execution *execution, const struct job *job,
 		 struct err *err)
 {
-	int fd = execution->output ? output_journal(execution->output) : -1;
+	int fd = output_journal(execution->output);
 	unsigned char identity[DIGEST_LEN];
 	int is;
 

@@ -64,10 +64,10 @@ struct remote_ask {
 #define REMOTE_ASK_MAX ((size_t)(4 * MIB))
 #define REMOTE_DATA_MAX ((size_t)(1 * MIB))
 
-/* *version (NULL: nobody wants to know) is filled in.
- * Waits for HELLO on `fd` (taken, also on failure). Seekable: safe to read
- * from many threads, of which each waits for its own bytes only. NULL with
- * what FAILED said, or ERR_BUG when the other end is gone or talks nonsense. */
+/* Waits for HELLO on `fd` (taken, also on failure), which fills in *version
+ * (NULL: nobody wants to know). Seekable: safe to read from many threads, of
+ * which each waits for its own bytes only. NULL with what FAILED said, or
+ * ERR_BUG when the other end is gone or talks nonsense. */
 struct source *remote_source(int take_fd, struct remote_version *version,
 			     struct err *err);
 

@@ -12,9 +12,9 @@
 #include "base/mem.h"
 
 /* Over the groups in use only: the others are zero in every state; and over
- * a tag's words up to the one with its NUL, as zeros follow. */
-/* Modulo 2^64. */
-WRAPS static uint64_t hash_state(const struct graph *graph, const struct state *state)
+ * a tag's words up to the one with its NUL, as zeros follow. Modulo 2^64. */
+WRAPS static uint64_t hash_state(const struct graph *graph,
+				 const struct state *state)
 {
 	unsigned count = graph->problem->vocabulary->count;
 	uint64_t hash = 0x9e3779b97f4a7c15u;
