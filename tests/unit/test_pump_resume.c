@@ -58,6 +58,22 @@ static int new_file(void)
 	return fd;
 }
 
+/* Its output, and a journal without records. */
+static void begin(struct run *run)
+{
+	struct err err;
+
+	run->output = new_file();
+	run->journal = new_file();
+	CHECK(!journal_begin(run->journal, run->output, own, &err));
+}
+
+static void end(const struct run *run)
+{
+	close(run->output);
+	close(run->journal);
+}
+
 static struct writer *make_writer(const struct run *run, size_t len,
 				  struct sink *sink, struct err *err)
 {
@@ -147,13 +163,11 @@ static void interrupt(const struct kind *kind, unsigned n, unsigned threads,
 	struct run run = { .kind = kind,
 			   .threads = threads,
 			   .fail_write = n,
-			   .report = TOY_ALL_DATA,
-			   .output = new_file(),
-			   .journal = new_file() };
+			   .report = TOY_ALL_DATA };
 	struct err err;
 	unsigned all;
 
-	CHECK(!journal_begin(run.journal, run.output, own, &err));
+	begin(&run);
 	go(&run, bytes, len);
 	CHECK(run.result < 0);
 	run.fail_write = 0;
@@ -172,8 +186,7 @@ static void interrupt(const struct kind *kind, unsigned n, unsigned threads,
 		CHECK(run.writes <= all);
 		CHECK(same_file(run.output, wanted));
 	}
-	close(run.output);
-	close(run.journal);
+	end(&run);
 }
 
 static void test_any_write_may_be_the_last(void)
@@ -220,12 +233,9 @@ static void test_walk_and_digest(void)
 					   .threads = 2,
 					   .walk = walk,
 					   .digest = true,
-					   .fail_write = n,
-					   .output = new_file(),
-					   .journal = new_file() };
-			struct err err;
+					   .fail_write = n };
 
-			CHECK(!journal_begin(run.journal, run.output, own, &err));
+			begin(&run);
 			go(&run, bytes, len);
 			/* A walk joins what a disk tells apart. */
 			CHECK(run.result < 0 || walk);
@@ -234,8 +244,7 @@ static void test_walk_and_digest(void)
 			CHECK(!run.result);
 			CHECK(same_file(run.output, whole.output));
 			CHECK(!memcmp(run.sum, whole.sum, DIGEST_LEN));
-			close(run.output);
-			close(run.journal);
+			end(&run);
 		}
 	close(whole.output);
 }
@@ -249,17 +258,14 @@ static void test_finished_once(void)
 
 	for (unsigned unknown = 0; unknown < 2; unknown++) {
 		struct run run = { .kind = &kinds[4], .threads = 1,
-				   .walk = true, .unknown = unknown,
-				   .output = new_file(),
-				   .journal = new_file() };
+				   .walk = true, .unknown = unknown };
 		struct err err;
 
-		CHECK(!journal_begin(run.journal, run.output, own, &err));
+		begin(&run);
 		go(&run, bytes, len);
 		CHECK(!run.result);
 		CHECK_EQ(journal_is(run.journal, own, &err), !unknown);
-		close(run.output);
-		close(run.journal);
+		end(&run);
 	}
 }
 
@@ -271,19 +277,16 @@ static void test_misfit(void)
 
 	for (unsigned walk = 0; walk < 2; walk++) {
 		struct run run = { .kind = &kinds[0], .threads = 1,
-				   .walk = walk, .output = new_file(),
-				   .journal = new_file() };
-		struct err err;
+				   .walk = walk };
 
-		CHECK(!journal_begin(run.journal, run.output, own, &err));
+		begin(&run);
 		go(&run, bytes, len);
 		CHECK(!run.result);
 		go(&run, bytes, len - UNIT_LEN - 4096);
 		CHECK(run.result < 0);
 		CHECK_EQ(run.err.kind, ERR_DAMAGED);
 		CHECK(strstr(run.err.message, "does not fit"));
-		close(run.output);
-		close(run.journal);
+		end(&run);
 	}
 }
 
@@ -297,8 +300,7 @@ static void test_hostile_records(void)
 	for (unsigned round = 0; round < 600; round++) {
 		unsigned char record[56] = { 0 };
 		struct run run = { .kind = &kinds[round % KINDS],
-				   .threads = 1, .output = new_file(),
-				   .journal = new_file() };
+				   .threads = 1 };
 		struct journal *journal;
 		struct err err;
 
@@ -309,7 +311,7 @@ static void test_hostile_records(void)
 		}
 		record[0] = (unsigned char)(state >> 20) % 4;
 		record[4] = (unsigned char)(state >> 8) % 6;
-		CHECK(!journal_begin(run.journal, run.output, own, &err));
+		begin(&run);
 		journal = journal_open(dup(run.journal), &err);
 		CHECK(!journal_add(journal, record, 1 + round % 56, 1, &err));
 		CHECK(!journal_sync(journal, &err));
@@ -317,8 +319,7 @@ static void test_hostile_records(void)
 		go(&run, bytes, len);
 		CHECK(!run.result || run.err.kind == ERR_DAMAGED ||
 		      run.err.kind == ERR_BUG);
-		close(run.output);
-		close(run.journal);
+		end(&run);
 	}
 }
 
