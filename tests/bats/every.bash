@@ -88,7 +88,8 @@ for name, kind in ("zip", zipfile.ZIP_DEFLATED), ("zip-stored", zipfile.ZIP_STOR
 	)
 }
 
-# For setup_file: disk.raw and all/, once for a suite; every_here: in the test.
+# For setup_file: disk.raw and all/, once for a suite; every_here, for prepare: in
+# the test.
 every_once() {
 	cd "$BATS_FILE_TMPDIR" || return 1
 	make_odd_disk disk.raw
@@ -96,7 +97,10 @@ every_once() {
 	make_every disk.raw all
 }
 
-every_here() { cp -rl "$BATS_FILE_TMPDIR"/{disk.raw,all} .; }
+every_here() {
+	need python3 qemu-img xz bzip2 gzip cpio
+	cp -rl "$BATS_FILE_TMPDIR"/{disk.raw,all} .
+}
 
 # every_output: options for each kind that is written, one a line.
 every_output() {

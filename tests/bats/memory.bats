@@ -14,7 +14,6 @@ setup_file() { sanitized || every_once; }
 
 prepare() {
 	! sanitized || skip "sanitized"
-	need python3 qemu-img xz bzip2 gzip cpio
 	every_here
 }
 

@@ -191,46 +191,33 @@ resumed() {
 	alone o.raw
 }
 
-@test "what changed begins anew" {
-	make_input
+# changed COMMAND...: interrupted; what COMMAND does then has the next run begin
+# anew, with what is right now.
+changed() {
 	interrupted 9000 in.raw o.qcow2
-	printf x | dd of=in.raw bs=1 seek=20M conv=notrunc status=none
-	begins_anew in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	# Other options.
-	interrupted 9000 in.raw o.qcow2
-	begins_anew -o cluster_size=32K in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	# Another file of the same name.
-	interrupted 9000 in.raw o.qcow2
-	cp -p in.raw copy && mv copy in.raw
-	begins_anew in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	# The partial output is gone, or another one, or its journal is.
-	interrupted 9000 in.raw o.qcow2
-	rm .o.qcow2.imgconv-partial
-	begins_anew in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	interrupted 9000 in.raw o.qcow2
-	cp .o.qcow2.imgconv-partial other
-	mv other .o.qcow2.imgconv-partial
-	begins_anew in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	interrupted 9000 in.raw o.qcow2
-	rm .o.qcow2.imgconv-journal
-	begins_anew in.raw o.qcow2
-	same_disk raw in.raw qcow2 o.qcow2
-	rm o.qcow2
-	interrupted 9000 in.raw o.qcow2
-	overwrite .o.qcow2.imgconv-journal 20 ff
-	begins_anew in.raw o.qcow2
+	"$@"
+	begins_anew "${options[@]}" in.raw o.qcow2
 	same_disk raw in.raw qcow2 o.qcow2
 	alone o.qcow2
+	rm o.qcow2
+}
+
+one_byte() { printf x | dd of=in.raw bs=1 seek=20M conv=notrunc status=none; }
+another_file() { cp -p "$1" other && mv other "$1"; }
+
+@test "what changed begins anew" {
+	local options=()
+	make_input
+	changed one_byte
+	changed another_file in.raw
+	# The partial output, and its journal.
+	changed rm .o.qcow2.imgconv-partial
+	changed another_file .o.qcow2.imgconv-partial
+	changed rm .o.qcow2.imgconv-journal
+	changed overwrite .o.qcow2.imgconv-journal 20 ff
+	# What is asked for.
+	options=(-o cluster_size=32K)
+	changed true
 }
 
 @test "what an earlier run wrote of a compressed file is looked at" {

@@ -11,10 +11,7 @@ load every
 
 setup_file() { every_once; }
 
-prepare() {
-	need python3 qemu-img xz bzip2 gzip cpio
-	every_here
-}
+prepare() { every_here; }
 
 # through WHAT KIND STATUS: what came of it is disk.raw, or it was refused for
 # what cannot be known in one pass.

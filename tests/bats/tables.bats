@@ -11,10 +11,7 @@ load every
 
 setup_file() { every_once; }
 
-prepare() {
-	need python3 qemu-img xz bzip2 gzip cpio
-	every_here
-}
+prepare() { every_here; }
 
 # spoilt IMAGE KIND LEAST: each wrong entry is refused, from a file and from a
 # pipe, and found by a check; there are LEAST or more of them.

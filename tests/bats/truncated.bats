@@ -10,10 +10,7 @@ load every
 
 setup_file() { every_once; }
 
-prepare() {
-	need python3 qemu-img xz bzip2 gzip cpio
-	every_here
-}
+prepare() { every_here; }
 
 # What may be missing, in bytes: by its format it is nothing but padding.
 padding() {

@@ -178,6 +178,15 @@ static void test_torn(void)
 	close(whole);
 }
 
+static void flip(int fd, off_t at)
+{
+	unsigned char byte;
+
+	CHECK(pread(fd, &byte, 1, at) == 1);
+	byte ^= 0x10;
+	CHECK(pwrite(fd, &byte, 1, at) == 1);
+}
+
 /* Any byte changed: the records before it stay, none after it. */
 static void test_damaged(void)
 {
@@ -189,13 +198,10 @@ static void test_damaged(void)
 	fill(fd, 12);
 	CHECK(!fstat(fd, &st));
 	for (off_t at = HEADER; at < st.st_size; at++) {
-		unsigned char byte;
 		unsigned found;
 
 		fill(fd, 12);
-		CHECK(pread(fd, &byte, 1, at) == 1);
-		byte ^= 0x10;
-		CHECK(pwrite(fd, &byte, 1, at) == 1);
+		flip(fd, at);
 		found = count(fd, &progress);
 		/* Only what pads a record may be anything. */
 		CHECK(found == 12 || (found >= last && found <= last + 1));
@@ -239,15 +245,12 @@ static void test_moved(void)
 
 static void test_other_header(void)
 {
-	unsigned char byte;
 	struct err err;
 	int fd = new_file();
 
 	for (off_t at = 0; at < HEADER; at++) {
 		fill(fd, 3);
-		CHECK(pread(fd, &byte, 1, at) == 1);
-		byte ^= 1;
-		CHECK(pwrite(fd, &byte, 1, at) == 1);
+		flip(fd, at);
 		CHECK(!is(fd, own));
 		CHECK(!journal_open(dup(fd), &err));
 	}

@@ -34,31 +34,35 @@ static void refused(struct image *image, size_t len, enum err_kind kind,
 	free(out);
 }
 
+/* The marker of that kind, with another value in a field of `len` bytes. */
+static void refused_marker(unsigned kind, size_t field, unsigned len,
+			   uint64_t value, const char *message)
+{
+	struct image image;
+	unsigned char *at;
+
+	image_make(&image, IMAGE_STREAM);
+	at = image.bytes + marker_of(&image, kind) + field;
+	if (len == 4)
+		bytes_put_le32(at, (uint32_t)value);
+	else
+		bytes_put_le64(at, value);
+	refused(&image, image.len, ERR_DAMAGED, message);
+}
+
 static void test_markers(void)
 {
 	struct image image;
 	size_t at;
 
-	image_make(&image, IMAGE_STREAM);
-	at = marker_of(&image, VMDK_MARKER_TABLE);
-	bytes_put_le32(image.bytes + at + VMDK_MARKER_TYPE, 4);
-	refused(&image, image.len, ERR_DAMAGED,
-		"is of unknown type 4 (0 to 3)");
-	image_make(&image, IMAGE_STREAM);
-	at = marker_of(&image, VMDK_MARKER_TABLE);
-	bytes_put_le64(image.bytes + at, 0);
-	refused(&image, image.len, ERR_DAMAGED,
-		"announces 0 sectors, but 1 are needed");
-	image_make(&image, IMAGE_STREAM);
-	at = marker_of(&image, VMDK_MARKER_TABLE);
-	bytes_put_le64(image.bytes + at, UINT64_MAX);
-	refused(&image, image.len, ERR_DAMAGED,
-		"announces 18446744073709551615 sectors");
-	image_make(&image, IMAGE_STREAM);
-	at = marker_of(&image, VMDK_MARKER_END);
-	bytes_put_le64(image.bytes + at, 1);
-	refused(&image, image.len, ERR_DAMAGED,
-		"announces 1 sectors, but 0 are needed");
+	refused_marker(VMDK_MARKER_TABLE, VMDK_MARKER_TYPE, 4, 4,
+		       "is of unknown type 4 (0 to 3)");
+	refused_marker(VMDK_MARKER_TABLE, 0, 8, 0,
+		       "announces 0 sectors, but 1 are needed");
+	refused_marker(VMDK_MARKER_TABLE, 0, 8, UINT64_MAX,
+		       "announces 18446744073709551615 sectors");
+	refused_marker(VMDK_MARKER_END, 0, 8, 1,
+		       "announces 1 sectors, but 0 are needed");
 	/* Ended in good order, but before the footer. */
 	image_make(&image, IMAGE_STREAM);
 	at = marker_of(&image, VMDK_MARKER_FOOTER);
